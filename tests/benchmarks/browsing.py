@@ -18,11 +18,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 PROJECT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "browser")]
+sys.path.insert(0, str(PROJECT))
 WINDOW = {"width": 1440, "height": 900}
 REST, LATE = 500, 60_000  # ms without a change, and ms after which a page counts as stuck
 STARTS_WITHIN = 60.0  # seconds
+# Processor seconds a second of the server and its spare worker, which has ended its imports
+WARM = 0.1
 SETTLE = """
 window.rests = () => document.querySelector('[data-testid=stApp]')?.dataset.testScriptState
     === 'notRunning' && !document.querySelector('[data-stale=true]');
@@ -59,8 +63,12 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def server(root: Path | str, **environment: str) -> Iterator[Server]:
-    """Start the app over a folder of runs, wait for its first answer, and end it."""
+def server(root: Path | str, warm: float | None = WARM, **environment: str) -> Iterator[Server]:
+    """Start the app over a folder of runs, and end it.
+
+    Wait for its first answer, and for the end of its imports: until it uses less than `warm`
+    processor seconds a second. Without `warm` it is fresh, as for a visitor who starts it.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,14 +83,32 @@ def server(root: Path | str, **environment: str) -> Iterator[Server]:
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(url)
+        _wait_for_answer(url)
+        while warm is not None and used(process.pid, 1.0) > warm:
+            pass
         yield Server(url, process)
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(url: str) -> None:
+def used(pid: int, seconds: float) -> float:
+    """Return the processor seconds a second that a process and its children use meanwhile."""
+    before, start = _spent(pid), time.perf_counter()
+    time.sleep(seconds)
+    return (_spent(pid) - before) / (time.perf_counter() - start)
+
+
+def _spent(pid: int) -> float:
+    first = psutil.Process(pid)
+    total = 0.0
+    for process in (first, *first.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return total
+
+
+def _wait_for_answer(url: str) -> None:
     end = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < end:
         with suppress(OSError):
@@ -92,18 +118,30 @@ def _wait(url: str) -> None:
     raise TimeoutError(f"The app has not started within {STARTS_WITHIN:.0f} s.")
 
 
+def browser() -> dict[str, Any]:
+    """Return the options with which Playwright starts the Chromium of the browser tests."""
+    from tests.browser.conftest import ARGUMENTS, DRAWING
+
+    path = os.environ.get("VAE_LAB_CHROMIUM") or shutil.which("chromium")
+    return {"executable_path": path, "args": [*ARGUMENTS, *DRAWING]}
+
+
 @contextmanager
 def chromium() -> Iterator[Any]:
     """Yield a headless Chromium."""
-    from conftest import ARGUMENTS, DRAWING  # tests/browser
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=[*ARGUMENTS, *DRAWING]
-        )
-        yield browser
-        browser.close()
+    with sync_playwright() as playwright, playwright.chromium.launch(**browser()) as started:
+        yield started
+
+
+@contextmanager
+def dashboard(root: Path | str, path: str = "/", script: str = "") -> Iterator[Any]:
+    """Yield a tab of the warm app, which runs the script before those of the app."""
+    with server(root) as started, chromium() as window:
+        page = tab(window, script)
+        page.goto(f"{started.url}{path}")
+        yield page
 
 
 def tab(browser: Any, script: str = "") -> Any:

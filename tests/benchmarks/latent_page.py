@@ -10,17 +10,12 @@ Bytes are those of the web socket, so that repeated messages are visible.
 """
 
 import argparse
-import os
-import subprocess
-import sys
 import time
-import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import ARGUMENTS, DRAWING, ROOT, _free_port
+from tests.benchmarks import browsing
 
 MAP = ".st-key-latent_map"
 DRAWN = f"{MAP} .js-plotly-plot .nsewdrag"
@@ -55,7 +50,7 @@ class Traffic:
 
 def visit(browser: Browser, url: str) -> tuple[Page, Traffic, float]:
     """Open the page in a fresh tab; seconds until the map is drawn."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page = browser.new_context(viewport=browsing.WINDOW).new_page()
     traffic, start = Traffic(page), time.perf_counter()
     page.goto(url)
     page.wait_for_selector(DRAWN, timeout=120_000)
@@ -77,7 +72,7 @@ def loaded(page: Page, times: int) -> None:
 
 def measure(browser: Browser, url: str, run: str, every: bool) -> None:
     """Print all measurements."""
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page = browser.new_context(viewport=browsing.WINDOW).new_page()
     page.goto(f"{url}/?run={run}")
     page.get_by_role("link", name="Latent space", exact=True).wait_for(timeout=120_000)
     loaded(page, 4)
@@ -122,29 +117,8 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--all", action="store_true", help="then show all points of the split")
     asked = parser.parse_args()
-    port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    command += ["--server.port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    env = {**os.environ, "VAE_LAB_ROOT": str(asked.runs.resolve())}
-    server = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, **quiet)
-    try:
-        for _ in range(600):
-            with suppress(OSError):
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=1)
-                break
-            time.sleep(0.1)
-        time.sleep(8)  # its slow imports, as for a person who has just started it
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium"),
-                args=[*ARGUMENTS, *DRAWING],
-            )
-            measure(browser, f"http://127.0.0.1:{port}", asked.name, asked.all)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with browsing.server(asked.runs.resolve()) as app, browsing.chromium() as browser:
+        measure(browser, app.url, asked.name, asked.all)
 
 
 if __name__ == "__main__":

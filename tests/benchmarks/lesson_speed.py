@@ -15,18 +15,14 @@ its number of cores they say little.
 import argparse
 import os
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.conftest import ARGUMENTS, DRAWING, ROOT, _free_port
+from tests.benchmarks import browsing
 from tests.pages.test_learn import lesson
+from vae.base.places import default_root
 from vae.dashboard.learn.lesson import Choice, Lesson, Step, Values
 from vae.dashboard.learn.lessons import LESSONS
 
@@ -150,28 +146,6 @@ def report_training(page: Page, url: str, names: list[str]) -> None:
             )
 
 
-@contextmanager
-def app() -> Iterator[str]:
-    """Start the app and yield its address."""
-    port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    command += ["--server.port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **quiet)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            with suppress(OSError):
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
-                break
-            time.sleep(0.1)
-        time.sleep(8)  # its slow imports, as for a person who has just started it
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
 def main() -> None:
     """Start a server, measure every lesson and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -180,16 +154,12 @@ def main() -> None:
     parser.add_argument("--trains", action="store_true", help="the demonstrations")
     given = parser.parse_args()
     names = given.only or list(LESSONS)
-    with app() as url, sync_playwright() as playwright:
-        path = os.environ.get("VAE_LAB_CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *DRAWING])
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(120_000)
+    with browsing.server(default_root()) as app, browsing.chromium() as browser:
+        page = browsing.tab(browser)
         if given.trains:
-            report_training(page, url, names)
+            report_training(page, app.url, names)
         else:
-            report_moves(page, url, names, given.moves)
-        browser.close()
+            report_moves(page, app.url, names, given.moves)
 
 
 if __name__ == "__main__":

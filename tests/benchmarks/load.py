@@ -12,10 +12,8 @@ processes over the reruns.
 
 import argparse
 import asyncio
-import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -31,7 +29,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.browser.conftest import ROOT, _free_port
+from tests.benchmarks import browsing
 from vae.commands import main as vae_lab
 from vae.dashboard.navigation import TABLE
 from vae.runs import Run
@@ -213,20 +211,13 @@ def main() -> None:
     parser.add_argument("--pace", type=float, default=0.0, help="most seconds between two pages")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        root, port = Path(folder), _free_port()
+        root = Path(folder)
         begin(root, args.sessions)
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
-        command += ["--server.port", str(port), "--server.headless", "true"]
-        server = subprocess.Popen(
-            command, env=os.environ | {"VAE_LAB_ROOT": folder}, cwd=ROOT, stdout=subprocess.DEVNULL
-        )
         try:
-            time.sleep(6)
-            url = f"ws://127.0.0.1:{port}"
-            show(asyncio.run(crowd(url, psutil.Process(server.pid), args)), root)
+            with browsing.server(root) as server:
+                url = server.url.replace("http", "ws", 1)
+                show(asyncio.run(crowd(url, psutil.Process(server.process.pid), args)), root)
         finally:
-            server.terminate()
-            server.wait()
             end_trainings(root)
 
 

@@ -125,7 +125,7 @@ def measure(root: Path, tries: int, seconds: float, wanted: set[str]) -> None:
     """Print the table of one folder."""
     number = len(list(root.glob("digits-*")))
     print(f"{number:,} runs", flush=True)
-    with browsing.server(root) as server, browsing.chromium() as browser:
+    with browsing.server(root, warm=None) as server, browsing.chromium() as browser:
         process = psutil.Process(server.process.pid)
         if "compare" in wanted:
             first, page = compare(browser, server.url)

@@ -23,7 +23,7 @@ import tempfile
 import time
 from typing import Any, NamedTuple
 
-from training_speed import PROJECT, WINDOW, app, browser
+import browsing
 
 FRAME, REPORTS, SECONDS = 16.7, 125, 8.0  # ms, reports of the mouse a second, length of the drag
 WATCH = """
@@ -60,7 +60,7 @@ def train(root: str, args: argparse.Namespace) -> None:
     command += ["--data", args.data, "--network", args.network, "--epochs", "1"]
     command += ["--likelihood", args.likelihood, "--latent-dim", str(args.latents)]
     command += ["--hidden", args.hidden] if args.network == "mlp" else []
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
+    subprocess.run(command, cwd=browsing.PROJECT, check=True, capture_output=True)
 
 
 async def move(page: Any, box: dict[str, float]) -> None:
@@ -84,8 +84,8 @@ async def visit(address: str) -> list[tuple[float, float, float, float]]:
     from playwright.async_api import async_playwright
 
     async with async_playwright() as p:
-        chromium = await p.chromium.launch(**browser())
-        page = await chromium.new_page(viewport=WINDOW)
+        chromium = await p.chromium.launch(**browsing.browser())
+        page = await chromium.new_page(viewport=browsing.WINDOW)
         page.set_default_timeout(120_000)
         await page.add_init_script(WATCH)
         await page.goto(f"{address}/latent?run=speed")
@@ -101,8 +101,8 @@ async def visit(address: str) -> list[tuple[float, float, float, float]]:
 
 def drag(root: str) -> Drag:
     """Drag the first slider of the run `speed`."""
-    with app(root) as address:
-        latency, oldest, work, times = map(list, zip(*asyncio.run(visit(address)), strict=True))
+    with browsing.server(root) as app:
+        latency, oldest, work, times = map(list, zip(*asyncio.run(visit(app.url)), strict=True))
     return Drag(latency, oldest, work, 1000 * (len(times) - 1) / (times[-1] - times[0]))
 
 

@@ -21,7 +21,7 @@ from itertools import cycle, islice
 from typing import Any
 
 import slider_speed
-from training_speed import dashboard
+from browsing import dashboard
 
 ANSWER, PICTURE, JUMP = 100.0, 16.0, 0.05  # ms, ms, share of the window times share of its height
 WORK = 2.0  # ms of a frame

@@ -22,8 +22,6 @@ second figure, processor seconds, depends less on other processes of the machine
 import argparse
 import json
 import os
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -35,8 +33,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve()
-PROJECT = HERE.parents[2]
-sys.path[:0] = [str(PROJECT), str(PROJECT / "tests" / "browser")]
+sys.path.insert(0, str(HERE.parents[2]))
 EXAMPLES, SIDE, BATCH = 60_000, 28, 128
 
 
@@ -397,52 +394,6 @@ def busy() -> Iterator[None]:
         other.wait()
 
 
-@contextmanager
-def app(root: str) -> Iterator[str]:
-    """The app with these runs; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(PROJECT / "app.py")]
-    command += ["--server.port", str(port), "--server.headless", "true"]
-    server = subprocess.Popen(
-        command,
-        env=os.environ | {"VAE_LAB_ROOT": root},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=PROJECT,
-    )
-    try:
-        time.sleep(6)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def browser() -> dict[str, Any]:
-    """Path and arguments of the Chromium of the browser tests."""
-    from conftest import ARGUMENTS, DRAWING  # tests/browser
-
-    return {"executable_path": shutil.which("chromium"), "args": [*ARGUMENTS, *DRAWING]}
-
-
-WINDOW = {"width": 1440, "height": 900}
-
-
-@contextmanager
-def dashboard(root: str, path: str = "/", script: str = "") -> Iterator[Any]:
-    """The app and a browser; yields its page, which runs a script before those of the app."""
-    from playwright.sync_api import sync_playwright
-
-    with app(root) as address, sync_playwright() as p, p.chromium.launch(**browser()) as chromium:
-        page = chromium.new_page(viewport=WINDOW)
-        page.add_init_script(script)
-        page.goto(f"{address}{path}")
-        time.sleep(2)
-        yield page
-
-
 # The run appears after the page: look again until it is shown
 LOOK_AGAIN = """setTimeout(() => {
     if (!document.body.innerText.includes("running")) location.assign("/?run=speed");
@@ -451,6 +402,8 @@ LOOK_AGAIN = """setTimeout(() => {
 
 def watched(args: argparse.Namespace, root: str) -> Rate:
     """A worker beside the app and a browser that shows the run."""
+    from browsing import dashboard  # the Python of a peer may lack its modules
+
     with dashboard(root, script=LOOK_AGAIN):
         return measure("worker", args, root)
 
