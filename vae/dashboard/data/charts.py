@@ -17,6 +17,7 @@ from vae.base.numbers import compact, number, plural
 from vae.base.records import Floats, Hue, Ints, LatentMap
 from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, row_names, widgets
 from vae.dashboard.shared.entry_tables import as_rows
@@ -152,7 +153,8 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         title = "Each panel is an example over time" if data.is_series else LINES_ABOUT
     revision = f"{view.key} {request.label}"
     plot(chart, key="data_vectors", revision=revision, height=ROOM[1] + 24, label=title)
-    st.caption(f"{title} · {len(rows):,} of {len(data.x):,} examples shown")
+    about = HELP["vectors"] + lesson_link("goals")
+    st.caption(f"{title} · {len(rows):,} of {len(data.x):,} examples shown", help=about)
 
 
 def average(view: DataView, request: ExamplesRequest) -> None:
@@ -166,17 +168,18 @@ def average(view: DataView, request: ExamplesRequest) -> None:
         st.dataframe(styled(_columns(view, record), NUMBERS), hide_index=True, height=CHART)
         return
     if not view.data.is_image:
-        st.markdown(f"**Mean and SD** {of}", help=HELP["spread"])
+        st.markdown(f"**Mean and SD** {of}", help=HELP["spread"] + lesson_link("linear", "exact"))
         revision = f"{view.key} {request.label}"
         chart = feature_spread(record, view.data.columns)
         plot(chart, key="data_spread", revision=revision, height=CHART, label="Mean and SD")
         return
     left, right = st.columns(2)
     with left:
-        st.markdown(f"**Mean** {of.replace(' examples', '')}", help=HELP["mean_image"])
+        about = HELP["mean_image"] + lesson_link("terms", "gaussian")
+        st.markdown(f"**Mean** {of.replace(' examples', '')}", help=about)
         st.html(_scaled(record.mean, 1.0, "mean"))
     with right:
-        st.markdown("**SD**", help=HELP["sd_image"])
+        st.markdown("**SD**", help=HELP["sd_image"] + lesson_link("failures", "fails"))
         st.html(_scaled(_grey(record.sd), WIDEST, "standard deviation"))
 
 
@@ -241,7 +244,7 @@ def each_class(view: DataView) -> None:
         "SD": _grey(np.stack([m.sd / WIDEST for m in found])),
     }
     scale = html_grid.enlargement(data.event_shape, 2, words, (ROOM[0], 150))
-    st.markdown("**Each class**", help=HELP["each"])
+    st.markdown("**Each class**", help=HELP["each"] + lesson_link("goals", "mixture"))
     st.html(html_grid.cards(layers, words, (("class", "text"),), scale, ROOM[0]))
 
 
@@ -250,7 +253,7 @@ def histogram(view: DataView) -> None:
     if view.data.kinds:
         return
     head, log = st.columns([2, 1], vertical_alignment="center")
-    head.markdown("**Values**", help=HELP["histogram"])
+    head.markdown("**Values**", help=HELP["histogram"] + lesson_link("goals", "mixture"))
     is_log = widgets.log_scale(log, "data_log", HELP["log"])
     chart = value_bars(view.summary, is_log)
     plot(
@@ -264,7 +267,9 @@ def histogram(view: DataView) -> None:
 
 def balance(view: DataView) -> None:
     """Show the number of examples of each class in train, validation and test."""
-    st.markdown("**Classes in each part**", help=HELP["balance"])
+    st.markdown(
+        "**Classes in each part**", help=HELP["balance"] + lesson_link("failures", "fails")
+    )
     chart = class_bars(view.summary)
     height = max(CHART, LEGEND + NAME * len(chart.layout.yaxis.ticktext or ()))
     plot(chart, key="data_classes", revision=view.key, height=height, label="Examples by class")
@@ -274,7 +279,7 @@ def factors(view: DataView) -> None:
     """Show the known factors as a table, if there are any."""
     if not (found := view.summary.factors):
         return
-    st.markdown("**Factors**", help=HELP["factors"])
+    st.markdown("**Factors**", help=HELP["factors"] + lesson_link("goals"))
     lines = ["| factor | different values | smallest | largest |", "|:--|--:|--:|--:|"]
     lines += [
         f"| {f.name} | {f.distinct:,} | {compact(f.low)} | {compact(f.high)} |" for f in found

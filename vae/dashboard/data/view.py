@@ -63,6 +63,7 @@ HELP = {
     "sd_image": "The standard deviation of each pixel over these examples, in the unit of x; "
     "for colour images the root of the mean variance of the channels. Black pixels are equal in "
     "all examples. With values in [0, 1] it is at most 0.5.",
+    "vectors": "Observed variables x as the model receives them. Colours are classes.",
     "spread": "The mean of each feature, or of each time step of a series, and one standard "
     "deviation to each side. A step counts the series that reach it.",
     "histogram": "Number of values, over all examples and elements, in each interval.",

@@ -20,7 +20,12 @@ from vae.evaluation.rows import GROUPS, Row
 from vae.figures.evaluation import bound_bars, kl_parts, kl_per_latent, score_dots
 from vae.runs.evaluations import EvaluationRequest
 
-LESSON_OF = {"bound": "bound", "latents": "gaussian_kl", "samples": "prior"}  # group → lesson
+LESSON_OF = {  # group → lesson
+    "bound": "bound",
+    "latents": "gaussian_kl",
+    "samples": "prior",
+    "knowledge": "goals",
+}
 CARDS = 3  # values side by side
 KL_HEIGHT = 170
 COLUMNS = (("bound", "knowledge"), ("latents", "samples"))  # groups from top to bottom
@@ -59,7 +64,7 @@ def groups(view: View, latents: int, columns: Sequence[Sequence[str]] = COLUMNS)
 def _group(name: str, view: View, latents: int) -> None:
     record = view.record
     title, about = GROUPS[name]
-    _head(title, about + (lesson_link(LESSON_OF[name]) if name in LESSON_OF else ""))
+    _head(title, about + lesson_link(LESSON_OF[name]))
     rows: dict[str, Row] = {k: r for k, r in (MEASURES | TABLES).items() if r.group == name}
     missing = {key: not_requested(view.request, row.needs) for key, row in rows.items()}
     keys = [key for key in rows if not missing[key] and concerns(record, key)]

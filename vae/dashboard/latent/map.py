@@ -28,6 +28,7 @@ from vae.dashboard.latent.mixture import mixture_popover
 from vae.dashboard.latent.request import MapContext, MapRequest, projection_job
 from vae.dashboard.latent.selection import chooser
 from vae.dashboard.latent.toolbar import Toolbar, chosen_label, toolbar
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared.run_picker import has_rings
 from vae.dashboard.shared.tile_route import pattern
@@ -78,7 +79,10 @@ def show_map(context: MapContext, places: PanelPlaces) -> MapState:
             if not waiting:
                 parts = [caption(context, record), trustworthiness_text(context, record.points)]
                 parts.append(_prior_text(context, record))
-                st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
+                st.caption(
+                    " · ".join(part for part in parts if part),
+                    help=TRUSTWORTHINESS + lesson_link("prior"),
+                )
     with chart or st.container(key=CHART):
         return empty_map(waiting) if projection is None else _draw(context, places, record)
 

@@ -24,6 +24,7 @@ from vae.dashboard.latent.map import (
 )
 from vae.dashboard.latent.request import MapContext
 from vae.dashboard.latent.selection import chooser, chosen_rows
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import overlay, plot
 from vae.dashboard.shared import widgets
 from vae.dashboard.shared.run_picker import has_rings
@@ -49,7 +50,9 @@ def show_map_3d(context: MapContext, places: PanelPlaces) -> MapState:
             with chart:
                 return empty_map(str(error))
         parts = caption(context, record.flat), trustworthiness_text(context, record.points)
-        st.caption(" · ".join(part for part in parts if part), help=TRUSTWORTHINESS)
+        st.caption(
+            " · ".join(part for part in parts if part), help=TRUSTWORTHINESS + lesson_link("prior")
+        )
     with chart:
         return _draw(context, places, record)
 

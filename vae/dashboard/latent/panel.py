@@ -38,6 +38,7 @@ HINT_3D = (
     "Shift to add): it appears here with its reconstruction. A double click clears the "
     "selection and resets the view."
 )
+PAIRS = "Each example and the decoded mean of its q(z|x)."
 HINT = (
     "Draw a lasso around points, or click one (with Shift to add): they appear here with their "
     "reconstructions. A double click clears the selection; box, zoom and pan are above the map. A "
@@ -94,12 +95,14 @@ def _selection(context: MapContext, positions: Ints) -> None:
     part = np.searchsorted(encoding.index, rows)
     originals = loaded.inputs(rows)
     reconstructions = loaded.decode(encoding.mean[part], rows)
+    about = PAIRS + lesson_link("terms")
     if not (loaded.data.is_image or loaded.data.is_series):
-        st.caption(f"{len(rows)} of {len(positions):,} shown")
+        st.caption(f"{len(rows)} of {len(positions):,} shown", help=about)
         _vectors(context, originals, reconstructions)
         return
     above = "over" if loaded.data.is_series else "above"
-    st.caption(_about(len(rows), len(positions), encoding.kl is not None, above))
+    words = _about(len(rows), len(positions), encoding.kl is not None, above)
+    st.caption(words, help=about)
     captions = [_caption(context, i) for i in part]
     if loaded.data.is_series:
         reconstructions = np.where(after_end(originals), np.float32(np.nan), reconstructions)

@@ -28,6 +28,7 @@ NONE = (
 )
 HELP = {
     "projection": "From the recorded means to the map. t-SNE takes seconds.",
+    "map": "The latents of the last call of r.latents in the training loop.",
     "hue": "Class: the recorded labels. KL: KL(q(z|x) ‖ N(0, I)) of an example in nats, from the "
     "recorded mean and log_variance.",
     "kl": "Mean over the recorded examples of ½ (μ² + σ² − 1 − ln σ²), from the recorded mean and "
@@ -98,7 +99,8 @@ def _draw(run: Run, name: str, hue: str | None) -> None:
         record = latent_map(placed, examples.index, colour, examples.total, rings)
         place = f"epoch {compact(round(frame.epoch, 1), 6)} · step {frame.step:,}"
         number = map_caption(record) or f"all {len(frame.mean):,} examples"
-        st.caption(f"{place} · {number} · means of q(z|x)")
+        words = f"{place} · {number} · means of q(z|x)"
+        st.caption(words, help=HELP["map"] + lesson_link("prior"))
         plot(
             latent_scatter(record),
             key="latent_map",

@@ -35,8 +35,13 @@ def step_names(name: str) -> list[str]:
     return [key.removesuffix(".title") for key in LESSONS[name] if key.endswith(".title")]
 
 
+def lesson_at(name: str, step: str = "") -> tuple[str, str]:
+    """Return address and title of a lesson, or of one step of it."""
+    place = f"?step={step_names(name).index(step) + 1}" if step else ""
+    return f"/{name}{place}", LESSONS[name][f"{step}.title" if step else "title"].en
+
+
 def lesson_link(name: str, step: str = "") -> str:
     """Return the end of a help text: a link to the lesson that explains it, or to one step."""
-    place = f"?step={step_names(name).index(step) + 1}" if step else ""
-    title = LESSONS[name][f"{step}.title" if step else "title"].en
-    return f"\n\nLesson: [{title}](/{name}{place})"
+    place, title = lesson_at(name, step)
+    return f"\n\nLesson: [{title}]({place})"

@@ -6,6 +6,7 @@ import streamlit as st
 
 from vae.base.numbers import compact, fixed
 from vae.base.records import Floats, Frame, Tiles
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import cache, html_grid, remedies, run_picker
 from vae.figures.vectors import reconstruction_pairs
@@ -15,6 +16,7 @@ from vae.runs.result_keys import run_key
 
 ROOM = 1060  # pixels for the cards at 1440×900
 HEIGHT = 400
+ABOUT = "The originals and reconstructions of the last call of r.pictures in the training loop."
 NONE = (
     "The training loop of this run has recorded no pictures so far: call r.pictures(step, "
     "originals, reconstructions, samples) in it."
@@ -26,7 +28,8 @@ def recorded_reconstructions(run: Run) -> None:
     examples, frame = cache.latest(run)
     if examples is None or frame is None or not len(frame.reconstructions):
         run_picker.empty("There are no reconstructions to show.", NONE, remedies.to_train)
-    st.markdown(f"**{len(frame.reconstructions)} recorded examples** · {place(frame)}")
+    head = f"**{len(frame.reconstructions)} recorded examples** · {place(frame)}"
+    st.markdown(head, help=ABOUT + lesson_link("terms"))
     if examples.originals.ndim != 4:
         pairs = Tiles(examples.originals), Tiles(frame.reconstructions)
         figure = reconstruction_pairs(*pairs, domain=domain_of(run.header))

@@ -16,13 +16,14 @@ from vae.dashboard.replay.message import (
     legend,
     numbers,
 )
-from vae.dashboard.replay.transport import bar, component
+from vae.dashboard.replay.transport import bar, component, lesson_button
 from vae.figures.replay import Scene
 from vae.figures.replay_grid import MAPS, Grid, Tile, examples_of
 
+_ABOUT = "All tiles show the same epoch. A click on a tile opens its run."
 _HTML = f"""{bar()}
 <div class="status"><span data-part="when" role="status"></span><span data-part="which"></span>
-<span data-part="now"></span></div>
+<span data-part="now"></span>{lesson_button(_ABOUT, "prior")}</div>
 <div class="tiles" data-part="tiles"></div>
 <div class="legend" data-part="legend"></div><p data-part="caption"></p>"""
 _component = component("vae_replay_grid", "Training of several runs", _HTML, ["grid.js"])

@@ -20,7 +20,7 @@ from vae.dashboard.replay.message import (
     legend,
     numbers,
 )
-from vae.dashboard.replay.transport import bar, component, help_button
+from vae.dashboard.replay.transport import bar, component, help_button, lesson_button
 from vae.figures.palette import COLOURS
 from vae.figures.replay import ReplayCurve, Scene
 
@@ -52,17 +52,17 @@ _UNALIGNED = f'<label><input type="checkbox" data-part="raw">Unaligned</label>{h
 _HTML = f"""{bar(_UNALIGNED)}
 <div class="status"><span data-part="when" role="status"></span><span data-part="which"></span>
 <span data-part="now"></span>{help_button(_RESIDUAL)}</div>
-<div class="body"><div><h4><span data-part="map_title"></span>{help_button(_MAP)}</h4>
+<div class="body"><div><h4><span data-part="map_title"></span>{lesson_button(_MAP, "prior")}</h4>
 <canvas data-part="map" role="img" aria-label="Latent map"></canvas>
 <div class="legend" data-part="legend"></div></div>
 <div class="pictures"><h4><span data-part="reconstructions_title"></span>{
-    help_button(_RECONSTRUCTIONS)
+    lesson_button(_RECONSTRUCTIONS, "terms")
 }</h4>
 <div><canvas data-part="reconstructions" role="img" aria-label="Reconstructions"></canvas></div>
-<h4><span data-part="samples_title"></span>{help_button(_SAMPLES)}</h4>
+<h4><span data-part="samples_title"></span>{lesson_button(_SAMPLES, "goals")}</h4>
 <div><canvas data-part="samples" role="img" aria-label="Samples"></canvas></div></div></div>
 <div class="curves">{
-    help_button(_CURVES)
+    lesson_button(_CURVES, "terms", "run")
 }<canvas data-part="curves" role="img" aria-label="Curves"></canvas></div>"""
 _component = component("vae_replay", "Time machine", _HTML, ["player.js"])
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.components.v2.types import ComponentRenderer
 
+from vae.dashboard.learn.lessons import lesson_at
 from vae.dashboard.plot import filled
 from vae.figures.palette import COLOURS
 
@@ -29,6 +30,15 @@ def help_button(words: str) -> str:
     """A "?" button that shows a help text on hover."""
     words = html.escape(words)
     return f'<button class="help" aria-label="Help: {words}">?<i>{words}</i></button>'
+
+
+def lesson_button(words: str, name: str, step: str = "") -> str:
+    """A "?" that shows a help text on hover and leads to a lesson, or to one step of it."""
+    words, (place, title) = html.escape(words), map(html.escape, lesson_at(name, step))
+    return (
+        f'<a class="help" href="{place}" target="_blank" rel="noopener" '
+        f'aria-label="Help: {words} Lesson: {title}">?<i>{words}<br>Lesson: <u>{title}</u></i></a>'
+    )
 
 
 def bar(more: str = "") -> str:

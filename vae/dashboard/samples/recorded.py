@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.recorded import NONE, place
 from vae.dashboard.shared import cache, html_grid, remedies, run_picker
@@ -11,6 +12,7 @@ from vae.runs import Run
 from vae.runs.manifest import domain_of
 from vae.runs.result_keys import run_key
 
+ABOUT = "The samples of the last call of r.pictures in the training loop."
 ROOM = (1060, 520)  # pixels for the sheet at 1440×900
 HEIGHT = 400
 
@@ -20,7 +22,8 @@ def recorded_samples(run: Run) -> None:
     examples, frame = cache.latest(run)
     if examples is None or frame is None or not len(frame.samples):
         run_picker.empty("There are no samples to show.", NONE, remedies.to_train)
-    st.markdown(f"**{len(frame.samples)} recorded samples** · {place(frame)}")
+    head = f"**{len(frame.samples)} recorded samples** · {place(frame)}"
+    st.markdown(head, help=ABOUT + lesson_link("prior", "samples"))
     if frame.samples.ndim == 4:
         shape = frame.samples.shape[1:]
         across, scale = html_grid.arranged(shape, len(frame.samples), ROOM)
