@@ -175,7 +175,7 @@ def average(view: DataView, request: ExamplesRequest) -> None:
         return
     left, right = st.columns(2)
     with left:
-        about = HELP["mean_image"] + lesson_link("terms", "gaussian")
+        about = HELP["mean_image"] + lesson_link("terms")
         st.markdown(f"**Mean** {of.replace(' examples', '')}", help=about)
         st.html(_scaled(record.mean, 1.0, "mean"))
     with right:
