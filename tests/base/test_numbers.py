@@ -8,6 +8,7 @@ import pytest
 from tests.tables import each
 from vae.base.numbers import (
     compact,
+    counted,
     evenly,
     event_size,
     extent,
@@ -16,6 +17,7 @@ from vae.base.numbers import (
     percent,
     plain,
     typed,
+    whole,
 )
 
 
@@ -142,3 +144,12 @@ def test_a_format_of_a_number_is_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["%{x:.1f}", "%{{y:.2f}}", "{n:,}", "{name:<20}", "{x:.4~r}"])
 def test_a_format_of_plotly_or_a_whole_number_is_not_found(text: str) -> None:
     assert not FORMAT.search(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1 latent"), (12, "12 latents"), (1200, "1,200 latents"), (2.5, "2.500 latents")],
+)
+def test_things_are_counted_as_whole_numbers(value: float, text: str) -> None:
+    assert counted(value, "latent") == text
+    assert whole(value) == text.split()[0]

@@ -26,6 +26,7 @@ from vae.diagnostics.findings import (
     ModelStats,
     NoFinding,
     Observations,
+    validation_examples,
     with_fix,
 )
 from vae.diagnostics.latent_swap import EXAMPLES, model_stats
@@ -91,7 +92,7 @@ def test_a_healthy_run_has_no_finding_and_lists_every_check() -> None:
     assert result.clear.keys() == CHECKS.keys()
     unlearned = ("variance_floor", "codebook_collapse", "wide_noise")  # of a σ and of codes
     assert all(q.checked for n, q in result.clear.items() if n not in unlearned)
-    assert "8 ± 0.5 nats" in result.clear["ignored_latents"].sentence
+    assert "8.00 ± 0.50 nats" in result.clear["ignored_latents"].sentence
     assert "2 of 2 latents" in result.clear["unused_latents"].sentence
 
 
@@ -620,3 +621,31 @@ def test_a_drop_of_few_validation_examples_alone_is_no_sign_of_large_steps(
         if report["epoch"] == epochs and (both or report["split"] == "val"):
             report["elbo"] -= 15.0
     assert ("learning_rate" in found(case(some))) == both
+
+
+@pytest.mark.parametrize(
+    ("held", "measured", "is_sign"),
+    [
+        (0, None, True),  # unknown
+        (4, None, False),
+        (200, None, True),
+        (4, FINE._replace(sd=8.0), False),  # standard error 4 nats, jitter 3
+        (200, FINE._replace(sd=8.0), True),
+        (4, FINE._replace(sd=2.0), True),
+    ],
+)
+def test_jitter_within_the_noise_of_few_examples_is_no_sign_of_large_steps(
+    held: int, measured: ModelStats | None, is_sign: bool
+) -> None:
+    some = case(reports(shape="jitter", amount=0.15), measured)._replace(held=held)
+    assert ("learning_rate" in found(some)) == is_sign
+
+
+def test_the_spread_of_the_loss_over_examples_is_measured(of: Any) -> None:
+    point = of(posterior="point", objective="reconstruction")  # z has no noise
+    x = point.batches(point.rows("test")).fixed(0).x
+    with torch.no_grad():
+        error = reconstruction_error(point.model(x, 1))[0]
+    assert model_stats(point).sd == pytest.approx(float(error.std()), rel=1e-4)
+    assert validation_examples(RunConfig.of(val_share=0.1), 40) == 4
+    assert validation_examples(RunConfig.of(val_share=0.0), 40) == 0

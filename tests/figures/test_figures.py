@@ -11,15 +11,18 @@ import pytest
 
 from tests.tables import each
 from vae.base.records import Curve, Curves, Domain, Hue, LatentMap, Tiles
+from vae.data.missing import element_names
 from vae.figures.base import decimate, themed
 from vae.figures.class_labels import counted
+from vae.figures.dataset import feature_lines
 from vae.figures.history import training_curves
+from vae.figures.imputation import Hidden, hidden_values
 from vae.figures.latent_bars import kl_bars, scree
 from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
-from vae.figures.paths import path_panels
+from vae.figures.paths import feature_curves, path_panels, path_plane
 from vae.figures.series import WIDE, Layer, Panels, class_chart, pair_chart, series_chart
-from vae.figures.vectors import manifold_vectors, reconstruction_pairs, sample_vectors
+from vae.figures.vectors import FEW, manifold_vectors, reconstruction_pairs, sample_vectors
 
 
 def history(
@@ -487,3 +490,34 @@ def test_scree_adds_up() -> None:
     bars, line = scree(np.array([0.6, 0.3, 0.1], np.float32)).data
     np.testing.assert_allclose(bars.y, [60, 30, 10], rtol=1e-6)
     np.testing.assert_allclose(line.y, [60, 90, 100], rtol=1e-6)
+
+
+def test_features_have_the_names_of_their_columns() -> None:
+    """Ticks, hover texts and legends, with markup as text; without names they are counted."""
+    names = ("ash", "a<b", "c & d", "hue", "x" * 40)
+    for chart in (sample_vectors(VECTORS, names), feature_lines(VECTORS, columns=names)):
+        ticks = chart.layout.xaxis.ticktext
+        assert ticks[:4] == ("ash", "a&lt;b", "c &amp; d", "hue")
+        assert len(ticks[4]) < 20
+        assert "%{x}" in chart.data[-1].hovertemplate  # Plotly writes the tick's name
+        assert "feature" not in chart.data[-1].hovertemplate
+    assert "feature %{x}" in sample_vectors(VECTORS).data[0].hovertemplate
+    curves = feature_curves([VECTORS], np.arange(6.0), "z1", columns=names).data
+    assert [line.name for line in curves[:2]] == ["ash", "a&lt;b"]
+    bare = feature_curves([VECTORS], np.arange(6.0), "z1").data
+    assert [line.name for line in bare[:2]] == ["feature 1", "feature 2"]
+    plane = path_plane(GRID, "abc", [0, 0, 0], columns=("width", "height")).layout
+    assert (plane.xaxis.title.text, plane.yaxis.title.text) == ("width", "height")
+    wide = np.zeros((2, FEW + 1), np.float32)
+    many = sample_vectors(wide, tuple(f"g{k}" for k in range(FEW + 1))).data[0]
+    assert many.text[: FEW + 2] == (*(f"g{k}" for k in range(FEW + 1)), "")
+    assert len(many.text) == len(many.x)
+
+
+def test_the_chart_of_hidden_values_needs_no_names_of_columns() -> None:
+    shown = hidden_values(
+        Hidden(VECTORS, VECTORS + 1, np.ones(VECTORS.shape, bool)),
+        tuple(element_names((), VECTORS.shape[1:])),
+    ).data[1]
+    assert shown.text[:2] == ("feature 1", "feature 2")
+    assert len(shown.x) == VECTORS.size

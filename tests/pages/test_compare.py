@@ -522,3 +522,13 @@ def test_of_many_runs_the_table_has_the_first_in_the_chosen_order(
     at.text_input(key="compare_search").set_value("").run()
     assert names(at) == ["b", "c"]
     assert "1 not in the table" in text(at)
+
+
+def test_the_first_plane_has_runs_to_draw(root: Path, open_page: OpenPage) -> None:
+    """Selected runs without values, such as failed ones, do not choose an empty plane."""
+    fake(root, "good", [20.0, 19.0])
+    for name in ("bad-1", "bad-2"):
+        fake(root, name, binarize="threshold")
+    at = show(open_page("compare.py"), "Rate–distortion", ["bad-1", "bad-2", "good"])
+    assert "1 run · 2 runs on other data" in text(at)
+    assert len(drawn(at)["compare_plane_chart"]["data"]) > 1

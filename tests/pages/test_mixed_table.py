@@ -123,3 +123,25 @@ def test_pages_show_names(run: Run, open_page: OpenPage) -> None:
 def test_every_page_opens(run: Run, open_page: OpenPage) -> None:
     for page in PAGES:
         open_page(page, run=run.name)
+
+
+def test_a_custom_row_has_fields_by_name(run: Run, open_page: OpenPage) -> None:
+    at = open_page("reconstructions.py", run=run.name, view="Custom example")
+    fields = [field.label for field in at.number_input if "reconstruct_value" in field.key]
+    assert fields == ["change", "income", "visits"]
+    (city,) = (box for box in at.selectbox if box.label == "city")
+    assert (list(city.options), city.value) == (["Lima", "Oslo", "Rome"], 1)
+    before = [e.value for e in at.get("html")]
+    city.select(2).run()
+    assert not at.exception
+    assert [e.value for e in at.get("html")] != before
+
+
+def test_the_description_of_a_table_has_no_common_unit(
+    table: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", table, "--data-label", "none"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if line.startswith(("x  ", "zeros"))]
+    (refused,) = (x for x in lines if x.startswith("Not for these data: bernoulli"))
+    assert "student-t, negative-binomial" in refused

@@ -59,6 +59,16 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
+def whole(value: float) -> str:
+    """Return a number of things: an integer as it is, others with four significant digits."""
+    return f"{value:,}" if isinstance(value, int) else number(value)
+
+
+def counted(value: float, noun: str) -> str:
+    """Return a number of things with its noun, such as "12 latents", "2.500 latents"."""
+    return f"{whole(value)} {noun}" + ("" if value == 1 else "s")
+
+
 def extent(shape: Sequence[int]) -> str:
     """Return width × height of a picture (C, H, W), such as "50×48"; the steps of a series (C, T),
     the length of a vector."""

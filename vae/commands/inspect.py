@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base.files import sentence
 from vae.base.foreign import printed
 from vae.base.kinds import kind_of
-from vae.base.numbers import number, plural, with_error
+from vae.base.numbers import counted, number, plural, whole, with_error
 from vae.commands.arguments import output_path, run_flags, save_npz, split_flag
 from vae.commands.presence import with_data
 from vae.commands.progress_bar import share
@@ -123,8 +123,10 @@ def _number(value: "Estimate", unit: str) -> str:
     """An estimate with its uncertainty, its unit, and the values it compares with."""
     mean, error = with_error(value.value, value.se)
     text = f"{mean} ± {error} {unit}" if error else f"{mean} {unit}"
+    if isinstance(value.value, int):
+        text = counted(value.value, unit.removesuffix("s"))
     if value.low is not None and value.high is not None:
-        text += f" ({number(value.low)} to {number(value.high)})"
+        text += f" ({whole(value.low)} to {whole(value.high)})"
     beside = {"smallest": value.smallest, "chance": value.chance, "real": value.reference}
     return text + "".join(f", {k} {number(v)}" for k, v in beside.items() if v is not None)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.criterion import value_of_score
 from vae.base.foreign import printed
-from vae.base.numbers import compact, event_size, fixed, number, percent, plural
+from vae.base.numbers import compact, event_size, fixed, number, percent, plural, with_error
 from vae.commands.arguments import option_flag
 from vae.runs import Run, listing
 from vae.runs.status import BROKEN
@@ -98,8 +98,10 @@ def _describe(name: str, options: dict[str, str]) -> int:
         _print_reading(dataset.reading)
     print(f"examples     {s.examples:,} ({parts})")
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
-    print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
-    print(f"zeros        {percent(s.zeros, 1)} of the values; {s.constant:,} constant elements")
+    if not dataset.kinds:  # the columns of a mixed table have no unit in common
+        print(f"x            {_range(s.low, s.high)}, mean {number(s.mean)}, SD {number(s.sd)}")
+        constant = plural(s.constant, "constant element")
+        print(f"zeros        {percent(s.zeros, 1)} of the values; {constant}")
     if 0 < s.shortest < s.shape[-1]:
         print(f"lengths      {s.shortest:,} to {s.shape[-1]:,} steps")
     if s.missing is not None:
@@ -126,8 +128,8 @@ def _print_baselines(rows: "Sequence[Baseline]") -> None:
         if row.nats is None:
             refused.setdefault(row.reason, []).append(row.likelihood)
             continue
-        se = "" if row.se is None else f" ± {fixed(row.se)}"
-        print(f"  {row.likelihood:<31} {fixed(row.nats)}{se} {row.caveat}".rstrip())
+        nats = " ± ".join(filter(None, with_error(row.nats, row.se)))
+        print(f"  {row.likelihood:<31} {nats} {row.caveat}".rstrip())
     for reason, names in refused.items():
         print(f"Not for these data: {', '.join(names)} ({printed(reason)}).")
 

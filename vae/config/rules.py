@@ -161,8 +161,8 @@ def _check_kinds(config: DerivedSettings, dataset: Dataset) -> None:
     mixed = first_row(LIKELIHOODS, support="columns")
     if config.likelihood != mixed:
         raise ValueError(
-            f"Each column of {dataset.name} has its kind, and the {config.likelihood} likelihood "
-            f"is one for all columns: choose likelihood {mixed}, or data_kinds none, which "
+            f"The {config.likelihood} likelihood is one for all columns, and each column of "
+            f"{dataset.name} has its kind: choose likelihood {mixed}, or data_kinds none, which "
             "leaves out text."
         )
     if config.binarized:

@@ -224,10 +224,10 @@ def _values(column: Floats, names: tuple[str, ...]) -> Array:
 
 def most_common(column: Floats, names: tuple[str, ...]) -> tuple[str, float | None]:
     """Return the most common name of a column with its share of the observed cells; "" without
-    names."""
-    if not names:
-        return "", None
+    names or observed cells."""
     counts = np.bincount(column[column == column].astype(int))
+    if not names or not len(counts):
+        return "", None
     return names[int(counts.argmax())], float(counts.max() / counts.sum())
 
 

@@ -33,6 +33,7 @@ class ModelStats(NamedTuple):
     levels: int = 0  # values that x can take; 0 for real numbers
     reference: float | None = None  # −ELBO of the best model without latents
     reference_se: float | None = None
+    sd: float = 0.0  # of −ELBO, or of −ln p(x|z) without a KL, over the examples
 
 
 class Fix(NamedTuple):
@@ -67,6 +68,7 @@ class Observations(NamedTuple):
     state: str = "finished"
     message: str = ""  # of a failed run
     model: ModelStats | None = None  # None if the weights could not be loaded
+    held: int = 0  # number of validation examples; 0 if unknown
 
     @property
     def off(self) -> int | None:
@@ -82,6 +84,11 @@ class Observations(NamedTuple):
         if self.off is not None:
             return self.off == self.config.latent_dim
         return self.stats.kl < INACTIVE * self.config.latent_dim
+
+
+def validation_examples(config: RunConfig, examples: int) -> int:
+    """Return the number of validation examples of a data set with so many examples, 0 for none."""
+    return max(1, round(config.val_share * examples)) if config.val_share and examples else 0
 
 
 class Check(NamedTuple):

@@ -54,6 +54,7 @@ def stats_of(model: VAE, batch: Batch, split: str, seed: int) -> ModelStats:
         spread=_spread(model.units(batch.x)),
         misfit=misfit,
         levels=model.domain.levels,
+        sd=float((error if rate is None else error + rate).double().std()),
     )
 
 

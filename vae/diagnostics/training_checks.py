@@ -1,7 +1,8 @@
 """Checks of the course of training: values of x, learning rate, overfitting, length.
 
 Changes of the score count as shares of its span, the total gain, so that no threshold depends on
-the number of pixels or the unit of x.
+the number of pixels or the unit of x. The score of few validation examples is noisy: its jitter
+counts only above the standard error over these examples.
 """
 
 import math
@@ -25,6 +26,7 @@ UNSTEADY = 0.05  # share of the range: largest normal jitter of the score; on di
 UNDONE = 0.03  # share of the span: largest gain of a finished run in its last quarter
 STRAIGHT = 0.2  # of the span: a straight curve gains .25 in a quarter of the epochs
 FIRST = 0.25  # share of the epochs in which sudden drops are normal
+FEW = 20  # validation examples below which jitter is no evidence by itself
 
 
 def large_values(obs: Observations) -> Finding | NoFinding:
@@ -52,7 +54,7 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
             f"{early} loss of {nats(before)} before training."
         )
     evidence += _leaps(obs)
-    if stats.jitter > UNSTEADY * stats.range:
+    if stats.jitter > max(UNSTEADY * stats.range, _noise(obs)):
         share = (
             f"{percent(stats.jitter / stats.span)} of its total gain"
             if stats.span
@@ -67,6 +69,16 @@ def learning_rate(obs: Observations) -> Finding | NoFinding:
         )
     lr = min(RATE, obs.config.lr / 10)
     return Finding(tuple(evidence), Fix("lr", float(typed(lr, 2)), "Smaller steps."))
+
+
+def _noise(obs: Observations) -> float:
+    """Return the standard error of the validation score over its examples, nats: a jitter below
+    it is no sign of large steps. Without a model it is unknown, and infinite for few examples."""
+    if obs.stats.split != "val" or not obs.held:
+        return 0.0
+    if obs.model is None:
+        return math.inf if obs.held < FEW else 0.0
+    return obs.model.sd / math.sqrt(obs.held)
 
 
 def _leaps(obs: Observations) -> list[str]:

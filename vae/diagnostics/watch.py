@@ -22,20 +22,27 @@ Reports = Sequence[Mapping[str, Any]]
 
 
 def watched(
-    config: RunConfig, reports: Reports, changes: Iterable[Change], status: Status
+    config: RunConfig,
+    reports: Reports,
+    changes: Iterable[Change],
+    status: Status,
+    held: int = 0,
 ) -> dict[str, Finding]:
-    """Return the serious findings on a run by name, in the order of the table of checks."""
+    """Return the serious findings on a run by name, in the order of the table of checks. `held`
+    is its number of validation examples, 0 if unknown."""
     moved = [change for change in changes if change.field != "epochs"]
     now = with_changes(config, moved)
-    found = _serious(now, reports, status)
+    found = _serious(now, reports, status, held)
     if found and status.active:
         last = max(report["epoch"] for report in reports)
         earlier = [report for report in reports if report["epoch"] <= last - HELD]
         since = moved[-1].step if moved else 0
         if moved and reach(reports) - reach(_until(reports, since)) < ADAPTED:
             return {}
-        found = {name: f for name, f in found.items() if name in _serious(now, earlier, status)}
-    settled = {n for n, f in found.items() if _is_settled(n, f, config, reports, moved, status)}
+        before = _serious(now, earlier, status, held)
+        found = {name: finding for name, finding in found.items() if name in before}
+    seen = config, reports, moved, status, held
+    settled = {name for name, finding in found.items() if _is_settled(name, finding, *seen)}
     return {name: finding for name, finding in found.items() if name not in settled}
 
 
@@ -45,9 +52,9 @@ def with_changes(config: RunConfig, changes: Iterable[Change]) -> RunConfig:
     return RunConfig.of(**config.model_dump() | moved) if moved else config
 
 
-def _serious(config: RunConfig, reports: Reports, status: Status) -> dict[str, Finding]:
+def _serious(config: RunConfig, reports: Reports, status: Status, held: int) -> dict[str, Finding]:
     stats = training_stats(reports, config.best_by)
-    found = diagnose(Observations(config, stats, status.state, status.message)).findings
+    found = diagnose(Observations(config, stats, status.state, status.message, held=held)).findings
     return {name: finding for name, finding in found.items() if CHECKS[name].serious}
 
 
@@ -62,6 +69,7 @@ def _is_settled(
     reports: Reports,
     changes: Sequence[Change],
     status: Status,
+    held: int,
 ) -> bool:
     """Whether a lasting finding dates from before the last live change of its fix's setting."""
     if status.state == "failed" or not CHECKS[name].lasting or finding.fix is None:
@@ -71,4 +79,4 @@ def _is_settled(
     if last is None:
         return False
     before = with_changes(config, changes[:last])
-    return name in _serious(before, _until(reports, changes[last].step), status)
+    return name in _serious(before, _until(reports, changes[last].step), status, held)

@@ -1,6 +1,6 @@
 """Numbers and names in the sentences of findings."""
 
-from vae.base.numbers import plain, plural
+from vae.base.numbers import plain, plural, with_error
 from vae.diagnostics.findings import ModelStats, NoFinding, Observations
 from vae.figures.quantities import SPLITS, examples_of
 
@@ -9,8 +9,10 @@ TOO_EARLY = NoFinding("Too early: the weights have hardly moved.", checked=False
 
 
 def nats(value: float, se: float | None = None) -> str:
-    """Return a value in nats, with its standard error."""
-    return f"{plain(value)} nats" if se is None else f"{plain(value)} ± {plain(se)} nats"
+    """Return a value in nats, with its standard error in matching digits."""
+    if se is None:
+        return f"{plain(value)} nats"
+    return " ± ".join(filter(None, with_error(value, se))) + " nats"
 
 
 def kl_name(obs: Observations) -> str:

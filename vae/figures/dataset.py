@@ -1,7 +1,8 @@
 """Charts of a data set: examples per class, distribution of values, spread of features.
 
-Values are in the unit of x, the input of the model. A feature is an element of a vector, counted
-from 1. In the bar of a class, train is the darkest and test the lightest part.
+Values are in the unit of x, the input of the model. A feature is an element of a vector, with the
+name of its column or counted from 1. In the bar of a class, train is the darkest and test the
+lightest part.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,15 @@ from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import SPLITS
 from vae.figures.series import class_chart, spread_chart
-from vae.figures.vectors import FEW, SCALED, in_scale, legend_above
+from vae.figures.vectors import (
+    FEW,
+    SCALED,
+    feature_hover,
+    feature_ticks,
+    feature_titles,
+    in_scale,
+    legend_above,
+)
 
 OPACITY = {"train": 1.0, "val": 0.55, "test": 0.28}
 _NAMED = 12  # up to so many classes have names
@@ -111,23 +120,27 @@ def feature_lines(
         groups = {name: labels == k for k, name in enumerate(classes)}
     tints = {name: token(f"class{k}") for k, name in enumerate(classes)}
     lines = [
-        _lines(values[rows], tints.get(name, _INK), name, domain)
+        _lines(values[rows], tints.get(name, _INK), name, domain, columns)
         for name, rows in groups.items()
         if rows.any()
     ]
     ends = [-0.02 * values.shape[1] - 0.1 + 1, values.shape[1] * 1.02 + 0.1]
-    few = {"tickvals": np.arange(1, values.shape[1] + 1)} if values.shape[1] <= FEW else {}
-    up = axis(SCALED if domain.scale else "x")
-    return figure(lines, xaxis=axis("feature", range=ends, **few), yaxis=up, **legend_above())
+    across, up = feature_ticks(columns, values.shape[1]), axis(SCALED if domain.scale else "x")
+    first = axis(across["title"], range=ends, **across["ticks"])
+    return figure(lines, xaxis=first, yaxis=up, **legend_above())
 
 
-def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
+def _lines(
+    values: Floats, colour: str, name: str, domain: Domain, columns: tuple[str, ...]
+) -> Part:
     """Vectors (N, D) of one colour as lines, in one trace."""
     number, features = values.shape
     places = np.tile(np.arange(1, features + 1, dtype=np.float32), (number, 1))
     heights = in_scale(values, domain)
-    hover = f"{name}, feature %{{x}}: {heights['hovertemplate']}"
+    feature, texts = feature_hover(columns, values.shape)
+    hover = f"{name}, {feature}: {heights['hovertemplate']}"
     return heights | {
+        **texts,
         "type": "scatter",
         "name": name,
         "mode": "lines" if features > 1 else "markers",
@@ -145,7 +158,7 @@ def feature_spread(record: Moments, columns: tuple[str, ...] = ()) -> go.Figure:
     if record.mean.ndim == 2:
         return spread_chart(record, columns)
     features = np.arange(1, len(record.mean) + 1)
-    few = len(features) <= FEW
+    few, across = len(features) <= FEW, feature_ticks(columns, len(features))
     return figure(
         [
             {
@@ -154,6 +167,7 @@ def feature_spread(record: Moments, columns: tuple[str, ...] = ()) -> go.Figure:
                 "x": features,
                 "y": record.mean,
                 "customdata": record.sd,
+                "text": feature_titles(columns, len(features)),
                 "marker": {"color": token("text"), "size": 7 if few else 4},
                 "error_y": {
                     "type": "data",
@@ -162,14 +176,14 @@ def feature_spread(record: Moments, columns: tuple[str, ...] = ()) -> go.Figure:
                     "thickness": 1.5 if few else 1,
                     "width": 4 if few else 0,
                 },
-                "hovertemplate": "feature %{x}: %{y:.4r}, SD %{customdata:.4r}<extra></extra>",
+                "hovertemplate": "%{text}: %{y:.4r}, SD %{customdata:.4r}<extra></extra>",
             }
         ],
         xaxis=axis(
-            "feature",
+            across["title"],
             range=[0.4, len(features) + 0.6],
             showgrid=False,
-            **({"tickvals": features} if few else {}),
+            **across["ticks"],
         ),
         yaxis=axis("mean ± SD of x"),
     )

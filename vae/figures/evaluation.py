@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base import numbers
-from vae.base.numbers import number, with_error
+from vae.base.numbers import number, whole, with_error
 from vae.base.records import Estimate, Evaluation
 from vae.figures.base import Part, axis, empty_figure, figure, note
 from vae.figures.latent_bars import kl_bars
@@ -30,15 +30,13 @@ def described(estimate: Estimate) -> tuple[str, str]:
     """Return value and uncertainty as text: ("−26.03", "± 0.38"), ("3", "2 to 4")."""
     value, error = with_error(estimate.value, estimate.se)
     if isinstance(estimate.value, int):
-        value = f"{estimate.value:,}"
+        value = whole(estimate.value)
     beside = {"smallest": estimate.smallest, "chance": estimate.chance}
     beside["real examples"] = estimate.reference
     found = [f"± {error}"] if error else []
     if estimate.low is not None and estimate.high is not None:
         ends = (estimate.low, estimate.high)
-        found.append(
-            " to ".join(str(end) if isinstance(end, int) else number(end) for end in ends)
-        )
+        found.append(" to ".join(map(whole, ends)))
     found += [f"{name} {number(v)}" for name, v in beside.items() if v is not None]
     return value, "; ".join(found)
 

@@ -13,7 +13,7 @@ from vae.base.records import UNSCALED, Domain, Floats
 from vae.figures.base import Part, axis, figure, note, span
 from vae.figures.palette import CLASSES, token
 from vae.figures.series import Layer, Panels, series_chart
-from vae.figures.vectors import SCALED, legend_above, second_axis
+from vae.figures.vectors import SCALED, feature_titles, legend_above, second_axis
 
 NAMED = CLASSES  # up to so many features have a colour and a name each
 
@@ -25,10 +25,12 @@ def path_plane(
     background: Floats | None = None,
     start_name: str = "start",
     domain: Domain = UNSCALED,
+    columns: Sequence[str] = (),
 ) -> go.Figure:
     """Decoded paths x (P, S, 2) in the plane of two features, each with a ring at its start.
 
-    `starts` are the indices of the starts, and the legend calls them `start_name`.
+    `starts` are the indices of the starts, and the legend calls them `start_name`. `columns` are
+    the names of the features.
     """
     traces = [] if background is None else [_background(background)]
     for k, path in enumerate(x):
@@ -40,7 +42,8 @@ def path_plane(
     begin = np.stack([path[start] for path, start in zip(x, starts, strict=True)])
     ring = _trace(begin[:, 0], begin[:, 1], start_name, mode="markers")
     ring["marker"] = {"color": token("text"), "size": 11, "symbol": "circle-open"}
-    first, second = axis("feature 1"), second_axis("feature 2", domain)
+    titles = feature_titles(columns, 2)
+    first, second = axis(titles[0]), second_axis(titles[1], domain)
     return figure([*traces, ring], xaxis=first, yaxis=second, dragmode="pan", **legend_above())
 
 
@@ -51,16 +54,18 @@ def feature_curves(
     start: float | None = None,
     names: Sequence[str] = ("",),
     domain: Domain = UNSCALED,
+    columns: Sequence[str] = (),
 ) -> go.Figure:
-    """Features of one or two paths (S, D) against their positions (S,), each in its scale; the
-    second path is dashed."""
+    """Features of one or two paths (S, D), with the names of their columns, against their
+    positions (S,), each in its scale; the second path is dashed."""
     traces = []
     features = values[0].shape[1]
+    titles = feature_titles(columns, features)
     for path, dash, name in zip(values, ("solid", "dash"), (*names, ""), strict=False):
         heights = domain.rescale(path)
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
-            title = f"feature {k + 1} {name}".strip()
+            title = f"{titles[k]} {name}".strip()
             line = _trace(positions, heights[:, k], title, mode="lines", customdata=path[:, k])
             line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata:.4r}}<extra></extra>"
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}

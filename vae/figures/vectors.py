@@ -3,13 +3,18 @@ panels of curves for series.
 
 Notation: N examples with D features, (N, D); series (N, C, T), see `vae.figures.series`. Data are
 grey, outputs of the decoder are blue. Where a domain rescales its features, they stand side by
-side in their new scale, and a point tells its value in the units of x.
+side in their new scale, and a point tells its value in the units of x. Features have the names of
+their columns, or are counted from 1.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import one_line, plotly_text
 from vae.base.records import UNSCALED, Domain, Floats, Tiles
+from vae.data.missing import element_names
 from vae.figures.base import Part, axis, broken, empty_figure, figure
 from vae.figures.palette import token
 from vae.figures.series import Layer, Panels, pair_chart, series_chart
@@ -18,6 +23,37 @@ _DECODED = token("reconstruction")
 _DATA = token("muted")
 SCALED = "rescaled value"  # title of an axis
 FEW = 30  # up to so many features have a tick each; the first is feature 1
+LONGEST = 18  # characters of a name at an axis
+TEXTS = 20_000  # most points with the name of their feature as text
+
+
+def feature_titles(names: Sequence[str], features: int) -> list[str]:
+    """Return the names of D features for a chart: those of their columns, or feature 1, …."""
+    return [plotly_text(name) for name in element_names(names, (features,))]
+
+
+def feature_ticks(names: Sequence[str], features: int) -> Part:
+    """Return title and ticks of an axis of D features: their names where there is room."""
+    if features > FEW:
+        return {"title": "feature", "ticks": {}}
+    ticks: Part = {"tickvals": np.arange(1, features + 1)}
+    if len(names) != features:
+        return {"title": "feature", "ticks": ticks}
+    ticks["ticktext"] = [plotly_text(one_line(name, LONGEST)) for name in names]
+    return {"title": "", "ticks": ticks}
+
+
+def feature_hover(names: Sequence[str], shape: tuple[int, ...]) -> tuple[str, Part]:
+    """Return the name of the feature in the hover text of lines (N, D) over their features, and
+    the part of a trace that it needs. Where ticks have names, Plotly writes these for x."""
+    number, features = shape
+    if len(names) != features:
+        return "feature %{x}", {}
+    if features <= FEW:
+        return "%{x}", {}
+    if number * (features + 1) > TEXTS:
+        return "feature %{x}", {}
+    return "%{text}", {"text": [*feature_titles(names, features), ""] * number}
 
 
 def reconstruction_pairs(
@@ -40,7 +76,7 @@ def reconstruction_pairs(
         return pair_chart(before, after, name, names, domain, originals.captions)
     if before.shape[1] != 2:
         both = ((before, _DATA, name), (after, _DECODED, "reconstruction"))
-        lines = [_lines(*one, domain) for one in both]
+        lines = [_lines(*one, domain, names) for one in both]
         return _parallel(lines, before.shape[1], names, domain)
     joined = broken(np.stack([before, after], axis=1).transpose(2, 0, 1).reshape(-1, 2))
     x, y = joined.reshape(2, -1)
@@ -69,8 +105,8 @@ def sample_vectors(
     if values.shape[1] == 2:
         dots = [*_background(background), _dots(values, _DECODED, "sample")]
         return _plane(dots, names, domain)
-    lines = [] if background is None else [_behind(background[:200], domain)]
-    lines.append(_lines(values, _DECODED, "sample", domain))
+    lines = [] if background is None else [_behind(background[:200], domain, names)]
+    lines.append(_lines(values, _DECODED, "sample", domain, names))
     return _parallel(lines, values.shape[1], names, domain)
 
 
@@ -144,23 +180,26 @@ def in_scale(values: Floats, domain: Domain) -> Part:
     return {"y": broken(domain.rescale(values))} | hover
 
 
-def _lines(values: Floats, colour: str, name: str, domain: Domain) -> Part:
+def _lines(
+    values: Floats, colour: str, name: str, domain: Domain, names: Sequence[str] = ()
+) -> Part:
     """Vectors (N, D) as lines over the features, one trace for all."""
     number, features = values.shape
     x = broken(np.tile(np.arange(1, features + 1, dtype=np.float32), (number, 1)))
     heights = in_scale(values, domain)
-    hover = f"{name}: {heights.pop('hovertemplate')}"
-    y = heights.pop("y")
-    lines = _trace(x, y, mode="lines" if features > 1 else "markers", name=name, **heights)
+    feature, texts = feature_hover(names, values.shape)
+    hover = f"{name}, {feature}: {heights.pop('hovertemplate')}"
+    y, kind = heights.pop("y"), "lines" if features > 1 else "markers"
+    lines = _trace(x, y, mode=kind, name=name, **heights, **texts)
     lines |= {"hovertemplate": hover, "line": {"color": colour, "width": 1}}
     lines |= {"opacity": float(np.clip(6 / max(number, 1) ** 0.6, 0.12, 0.8))}
     lines["marker"] = {"color": colour, "size": 5}
     return lines
 
 
-def _behind(data: Floats, domain: Domain) -> Part:
+def _behind(data: Floats, domain: Domain, names: Sequence[str]) -> Part:
     """Training data (N, D) as faint lines."""
-    return _lines(data, token("prior"), "training data", domain) | {"opacity": 0.15}
+    return _lines(data, token("prior"), "training data", domain, names) | {"opacity": 0.15}
 
 
 def second_axis(name: str, domain: Domain) -> Part:
@@ -171,7 +210,7 @@ def second_axis(name: str, domain: Domain) -> Part:
 
 def _plane(traces: list[Part], names: tuple[str, ...], domain: Domain) -> go.Figure:
     """Two features with equal scales."""
-    first, second = names if len(names) == 2 else ("feature 1", "feature 2")
+    first, second = feature_titles(names, 2)
     return figure(
         traces,
         xaxis=axis(first),
@@ -185,13 +224,10 @@ def _parallel(
     traces: list[Part], features: int, names: tuple[str, ...], domain: Domain
 ) -> go.Figure:
     """D features side by side, in the unit of the data or each in its scale."""
-    named = len(names) == features <= FEW
-    ticks: Part = {"tickvals": np.arange(1, features + 1)} if features <= FEW else {}
-    ticks |= {"ticktext": list(names)} if named else {}
-    end = [0.5, features + 0.5]
+    across, end = feature_ticks(names, features), [0.5, features + 0.5]
     return figure(
         traces,
-        xaxis=axis("" if named else "feature", range=end, **ticks),
+        xaxis=axis(across["title"], range=end, **across["ticks"]),
         yaxis=axis(SCALED if domain.scale else "value"),
         hovermode="closest",
         **legend_above(),

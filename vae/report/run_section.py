@@ -145,7 +145,7 @@ def _vectors(
     page: Page, loaded: LoadedRun, originals: Floats, reconstructed: Floats, drawn: Floats | None
 ) -> str:
     """Return charts of vectors or series, their reconstructions and samples."""
-    domain, names = loaded.model.domain, loaded.data.columns if loaded.data.is_series else ()
+    domain, names = loaded.model.domain, loaded.data.columns
     values = {"Reconstructions": reconstructed, "Samples of the prior": drawn}
     charts = {
         name: sample_vectors(x, names, originals, domain)

@@ -33,6 +33,7 @@ FORMAT = 1
 LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
 ELEMENTS, THREADS = 2**26, 2**10  # of an example, of a process; at most
 AXES = (1, 2, 3)  # of an example: a vector, a picture
+NAMED = 256  # most columns or channels with their names in a manifest
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
 LOOPS = ("torch", "jax", "tensorflow", "numpy")  # packages of training loops elsewhere
 UNKNOWN = {  # data of which a recorded run has no example yet
@@ -74,7 +75,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "missing": domain.missing,
             "library_size": domain.library_size,
             **({"kinds": list(domain.kinds)} if domain.kinds else {}),
-            **({"channels": list(data.columns)} if data.is_series else {}),
+            **({"channels": list(data.columns)} if len(data.columns) <= NAMED else {}),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
         **({"network_file": beside} if beside else {}),
@@ -152,7 +153,8 @@ def domain_of(head: dict[str, Any]) -> Domain:
 
 
 def channels(head: dict[str, Any]) -> tuple[str, ...]:
-    """Return the names of the channels of series, as far as the run has recorded them."""
+    """Return the names of the channels of series, or of the columns of vectors, as far as the run
+    has recorded them."""
     return tuple(head["data"].get("channels", ()))
 
 
@@ -220,7 +222,7 @@ def _are_kinds(data: dict[str, Any]) -> bool:
 
 
 def _are_channels(data: dict[str, Any]) -> bool:
-    """Whether the names of the channels, if recorded, are one text for each channel."""
+    """Whether the names of channels or columns, if recorded, are one text for each."""
     names = data.get("channels", [])
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return texts and len(names) in (0, data["event_shape"][0])

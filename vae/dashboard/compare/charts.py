@@ -111,7 +111,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
         return
     left, right = st.columns(LAYOUT, gap="medium")
     titles = {g.label: f"{g.label} ({len(g.entries):,})" for g in groups}
-    first = max(groups, key=lambda g: (sum(e.name in mine for e in g.entries), len(g.entries)))
+    first = max(groups, key=lambda group: _priority(group.entries, mine))
     _follow(mine, first.label)
     label = widgets.choose(
         right, "Comparable runs", "compare_plane", titles, first.label, HELP["plane"], link="among"
@@ -122,7 +122,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
     with right:
         folding = fold_toggle()
     group = next(g.entries for g in groups if g.label == label)
-    drawable = [e for e in group if None not in (of(e, source).kl, of(e, source).reconstruction)]
+    drawable = [entry for entry in group if _has_place(entry, source)]
     slots, all_ = chosen(selected, folding).slots, called(drawable, folding)
     picked = [pair for pair in all_ if any(run.name in mine for run in pair[0].runs)]
     own_slots = {fold.key: slots.get(fold.key) for fold, _ in picked}
@@ -140,6 +140,19 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
             label="Rate and distortion of every run, nats per example, with lines of equal −ELBO",
         )
     right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
+
+
+def _has_place(entry: Entry, source: str) -> bool:
+    """Whether a run has a KL and a reconstruction of this source."""
+    return None not in (of(entry, source).kl, of(entry, source).reconstruction)
+
+
+def _priority(entries: Sequence[Entry], mine: set[str]) -> tuple[bool, int, int, int]:
+    """Return the rank of comparable runs as the plane shown first: those with a place in it, many
+    selected ones, many others."""
+    placed = [entry for entry in entries if _has_place(entry, "val")]
+    chosen = sum(entry.name in mine for entry in placed)
+    return bool(placed), chosen, sum(e.name in mine for e in entries), len(placed)
 
 
 def _follow(mine: set[str], label: str) -> None:

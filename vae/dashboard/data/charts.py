@@ -27,6 +27,7 @@ from vae.data.column_kinds import most_common
 from vae.figures.dataset import class_bars, feature_lines, feature_spread, value_bars
 from vae.figures.latent_map import latent_scatter
 from vae.figures.quantities import SPLITS
+from vae.figures.vectors import feature_titles
 from vae.imaging import tiles
 
 ANY = -1  # every class
@@ -141,7 +142,8 @@ def _vectors(view: DataView, request: ExamplesRequest) -> None:
         return
     if features == 2:
         hue = None if labels is None else Hue("class", labels, data.classes)
-        record = LatentMap(x, ("feature 1", "feature 2"), rows, hue, len(data.x), False)
+        first, second = feature_titles(data.columns, 2)
+        record = LatentMap(x, (first, second), rows, hue, len(data.x), False)
         chart, title = latent_scatter(record), "Two features against each other"
     else:
         names = row_names.names_of(data.labels, data.classes, rows)

@@ -17,7 +17,15 @@ from vae.dashboard.shared.widgets import key_of, press
 from vae.dashboard.sidebar import choice
 from vae.dashboard.sidebar.sidebar import fill
 from vae.diagnostics.checks import CHECKS, diagnose
-from vae.diagnostics.findings import Diagnosis, Finding, Fix, ModelStats, Observations, with_fix
+from vae.diagnostics.findings import (
+    Diagnosis,
+    Finding,
+    Fix,
+    ModelStats,
+    Observations,
+    validation_examples,
+    with_fix,
+)
 from vae.diagnostics.latent_swap import model_stats
 from vae.diagnostics.training_stats import training_stats
 from vae.diagnostics.watch import with_changes
@@ -88,7 +96,8 @@ def _checks(run: Run, status: Status) -> None:
     model, problem = _model_stats(run)
     stats = training_stats(run.reports(), run.config.best_by)
     config = with_changes(run.config, run.changes())
-    obs = Observations(config, stats, status.state, status.message, model)
+    held = validation_examples(config, run.header["data"]["examples"])
+    obs = Observations(config, stats, status.state, status.message, model, held)
     found = diagnose(obs)
     if model is not None and model.elbo is not None and "posterior_collapse" in found.findings:
         found = diagnose(obs._replace(model=_with_reference(run, model)))

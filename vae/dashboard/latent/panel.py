@@ -116,7 +116,8 @@ def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) ->
         reconstruction_pairs(
             Tiles(originals),
             Tiles(reconstructions),
-            data=background,
+            context.loaded.data.columns,
+            background,
             domain=context.loaded.model.domain,
         ),
         key="latent_pairs",

@@ -119,11 +119,11 @@ def stats(course: Course) -> TrainingStats:
 
 def diagnosis(course: Course) -> Diagnosis:
     """Return the outcome of every check on the curves and on the validation examples."""
-    rows = course.config.split(course.data).val[:EXAMPLES]
-    batches = Batches(course.data, rows, course.config, course.model.device)
+    held = course.config.split(course.data).val
+    batches = Batches(course.data, held[:EXAMPLES], course.config, course.model.device)
     seed = course.config.seed
     model = stats_of(course.model, batches.fixed(seed), "val", seed)
-    return diagnose(Observations(course.config, stats(course), model=model))
+    return diagnose(Observations(course.config, stats(course), model=model, held=len(held)))
 
 
 def epoch_curve(course: Course, split: str, name: str) -> Floats:

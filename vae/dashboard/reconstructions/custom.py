@@ -33,7 +33,9 @@ from vae.dashboard.reconstructions.live_model import live_model
 from vae.dashboard.shared import cache, html_grid, row_names, widgets
 from vae.dashboard.shared.html_gallery import Caption, figures_line, gallery
 from vae.dashboard.shared.run_picker import has_rings
+from vae.data.column_kinds import most_common
 from vae.data.decoding import fitted
+from vae.data.missing import element_names
 from vae.figures.latent_map import latent_scatter
 from vae.figures.map_layers import star
 from vae.figures.quantities import examples_of
@@ -61,6 +63,7 @@ HELP = {
     "surprise": "Share of the examples whose sum of reconstruction and KL, in nats, is lower than "
     "that of x.",
     "value": "One value of x, in the unit of the data.",
+    "entry": "The entry of this column, at first the most common one of the training examples.",
 }
 
 
@@ -164,16 +167,25 @@ def _vector(loaded: LoadedRun) -> NDArray[Any] | None:
     x = loaded.inputs(loaded.subset("train", cache.FITTED)).astype(np.float64)
     mean, sd = (np.asarray(one) for one in (np.nanmean(x, 0), np.nanstd(x, 0)))
     places = [column for _ in range(-(-size // 2)) for column in st.columns(2)][:size]
-    typed = []
-    for i, place in enumerate(places):
-        key, power = widgets.key_of(f"reconstruct_value_{i}", loaded.run), _power(float(sd[i]))
-        start, step = round(float(mean[i]), 2 - power), 10.0 ** (power - 1)
-        title, free, about = f"feature {i + 1}", (None, None), HELP["value"]
-        link = f"feature_{i + 1}"
-        typed.append(
-            widgets.number(place, title, key, start, free, about, step, link, format=None)
-        )
+    typed = [_value(loaded, i, places[i], float(mean[i]), float(sd[i])) for i in range(size)]
     return np.array([typed], np.float32) * np.float32(loaded.data.scale)
+
+
+def _value(loaded: LoadedRun, i: int, place: DeltaGenerator, mean: float, sd: float) -> float:
+    """The field of one value, with the name of its column: a number, at first near the mean, or
+    one of the names of a category, whose position is returned."""
+    data = loaded.data
+    title = markdown(element_names(data.columns, data.event_shape)[i])
+    key, link = widgets.key_of(f"reconstruct_value_{i}", loaded.run), f"feature_{i + 1}"
+    if names := (data.entries or {i: ()})[i]:
+        common, _ = most_common(loaded.data.x[loaded.rows("train"), i], names)
+        chosen = dict(enumerate(names))
+        first = names.index(common) if common else 0
+        return float(widgets.choose(place, title, key, chosen, first, HELP["entry"], link=link))
+    power = _power(sd)
+    start, step = round(mean, 2 - power), 10.0 ** (power - 1)
+    free, about = (None, None), HELP["value"]
+    return widgets.number(place, title, key, start, free, about, step, link, format=None)
 
 
 def _power(sd: float) -> int:
@@ -197,7 +209,7 @@ def _reconstruction(loaded: LoadedRun, found: CustomExample) -> None:
         return
     background = loaded.inputs(loaded.subset("train", 2000))
     pair, domain = (Tiles(found.x), Tiles(found.values)), loaded.model.domain
-    chart = reconstruction_pairs(*pair, data=background, domain=domain)
+    chart = reconstruction_pairs(*pair, loaded.data.columns, background, domain=domain)
     label = "Custom example and its reconstruction"
     plot(chart, key="custom_pair", revision=run_key(loaded.run), height=MAP, label=label)
 

@@ -151,7 +151,8 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
     pairs = reconstruction_pairs(
         Tiles(noisy),
         Tiles(restored.values),
-        data=background,
+        loaded.data.columns,
+        background,
         name="corrupted",
         domain=loaded.model.domain,
     )

@@ -130,7 +130,7 @@ def vectors(loaded: LoadedRun, chosen: Selection, request: ReconstructionRequest
     ticked = picked["selection"]["rows"] or slice(None)
     titles = np.array([caption.title for caption in captions])[ticked]
     x, values = Tiles(chosen.x[ticked], tuple(titles)), Tiles(chosen.values[ticked])
-    names = loaded.data.columns if loaded.data.is_series else ()
+    names = loaded.data.columns
     if loaded.data.kinds:
         words = [f"#{row}" for row in chosen.rows[ticked]]
         pairs = as_pairs(x.values, values.values, loaded.data, words)

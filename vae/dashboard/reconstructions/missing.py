@@ -20,6 +20,7 @@ from vae.analysis.imputation import (
 )
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import cell
+from vae.base.kinds import KINDS
 from vae.base.numbers import number, percent, plural
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
@@ -102,13 +103,15 @@ def summary(found: Imputed, errors: HiddenErrors | None, split: str) -> str:
 
 
 def _chart(loaded: LoadedRun, found: Imputed, names: list[str], split: str) -> None:
-    """Hidden values against expected ones, in standard deviations; a hint without hidden ones."""
-    truth = loaded.data.truth
+    """Hidden numbers against expected ones, in standard deviations; a hint without hidden ones.
+    Names have no order and no place in it."""
+    truth, domain = loaded.data.truth, loaded.model.domain
     if truth is None:
         st.info("No value was hidden. Train with a Hidden share above 0 to measure the errors.")
         return
-    domain = loaded.model.domain
-    parts = domain.rescale(truth[found.rows]), domain.rescale(found.expected), found.is_missing
+    counts = np.array([not KINDS[kind].named for kind in domain.kinds], bool)
+    gone = found.is_missing & counts if len(counts) else found.is_missing
+    parts = domain.rescale(truth[found.rows]), domain.rescale(found.expected), gone
     pairs = Hidden(*map(by_column, parts))
     plot(
         hidden_values(pairs, tuple(names)),

@@ -159,8 +159,8 @@ def _grid(loaded: LoadedRun, x: Floats, key: str) -> Bytes | None:
         st.dataframe(rows, hide_index=True, height=CHART, key=key)
         return None
     if not loaded.data.is_image:
-        names = loaded.data.columns if loaded.data.is_series else ()
-        chart = sample_vectors(x, names, _background(loaded), loaded.model.domain)
+        names, domain = loaded.data.columns, loaded.model.domain
+        chart = sample_vectors(x, names, _background(loaded), domain)
         plot(chart, key=key, revision=run_key(loaded.run), height=CHART, label="Samples")
         return None
     across, scale = html_grid.arranged(loaded.data.event_shape, len(x), ROOM)
@@ -246,7 +246,7 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
     if not loaded.data.is_image:
         mesh = found.values.reshape(len(up), len(across), *shape)
         background, domain = _background(loaded), loaded.model.domain
-        names = loaded.data.columns if loaded.data.is_series else ()
+        names = loaded.data.columns
         chart = manifold_vectors(mesh, names, background, found.names, domain)
         view = f"{run_key(loaded.run)} {request.plane} {request.latents}"
         plot(chart, key="mesh", revision=view, height=CHART, label="The decoded grid")

@@ -15,7 +15,7 @@ from vae.dashboard.shared import cache, current_run, starting, training_time
 from vae.dashboard.shared.widgets import press
 from vae.dashboard.train import live_settings
 from vae.diagnostics.checks import CHECKS
-from vae.diagnostics.findings import Finding, Fix, with_fix
+from vae.diagnostics.findings import Finding, Fix, validation_examples, with_fix
 from vae.diagnostics.watch import watched, with_changes
 from vae.experiments import variants
 from vae.experiments.configurations import written
@@ -45,7 +45,8 @@ def course(run: Run, status: Status) -> Course:
 @st.cache_data(max_entries=16, show_spinner=False)
 def _course(_run: Run, key: str, state: str, message: str) -> Course:
     reports, status = _run.reports(), Status(state, message)
-    found = watched(_run.config, reports, _run.changes(), status)
+    held = validation_examples(_run.config, _run.header["data"]["examples"])
+    found = watched(_run.config, reports, _run.changes(), status, held)
     if _run.is_recorded:  # its settings are those of another loop
         found = {name: finding._replace(fix=None) for name, finding in found.items()}
     return Course(found, training_time.pace(reports))

@@ -197,15 +197,13 @@ def _enlarged(
 
 def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
     """The path in the plane of two features, or features against the strength."""
-    middle = len(x) // 2
+    middle, columns, domain = len(x) // 2, loaded.data.columns, loaded.model.domain
     if loaded.data.event_shape == (2,):
-        background = loaded.inputs(loaded.subset("train", 2000))
-        names, domain = ["strength −2 to 2"], loaded.model.domain
-        chart = path_plane(x[None], names, [middle], background, domain=domain)
+        background, names = loaded.inputs(loaded.subset("train", 2000)), ["strength −2 to 2"]
+        chart = path_plane(x[None], names, [middle], background, domain=domain, columns=columns)
     elif loaded.data.is_series:
         rows, places = ["z + s · (A − B)"], evenly(strengths)
-        columns, domain = loaded.data.columns, loaded.model.domain
         chart = path_panels(x[None], rows, places, "strength s", columns, domain)
     else:
-        chart = feature_curves([x], strengths, "strength", 0.0, domain=loaded.model.domain)
+        chart = feature_curves([x], strengths, "strength", 0.0, ("",), domain, columns)
     plot(chart, key="sum", revision=run_key(loaded.run), height=480, label="Latent arithmetic")

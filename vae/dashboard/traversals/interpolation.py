@@ -112,17 +112,15 @@ def _vectors(
 ) -> None:
     """Both paths in the plane of two features, or features against t; a measure beside them."""
     left, right = st.columns([60, 40], gap="medium")
-    names = tuple(reversed(PATHS))
+    names, across = tuple(reversed(PATHS)), "t, from A to B"
+    columns, domain = loaded.data.columns, loaded.model.domain
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
-        chart = path_plane(both, names, (0, 0), background, "A", loaded.model.domain)
+        chart = path_plane(both, names, (0, 0), background, "A", domain, columns)
     elif loaded.data.is_series:
-        places, columns = evenly(paths.t), loaded.data.columns
-        domain = loaded.model.domain
-        chart = path_panels(both, names, places, "t, from A to B", columns, domain)
+        chart = path_panels(both, names, evenly(paths.t), across, columns, domain)
     else:
-        across, domain = "t, from A to B", loaded.model.domain
-        chart = feature_curves(list(both), paths.t, across, None, names, domain)
+        chart = feature_curves(list(both), paths.t, across, None, names, domain, columns)
     with left:
         plot(chart, key="ways", revision=run_key(loaded.run), height=480, label="Both paths")
     with right:

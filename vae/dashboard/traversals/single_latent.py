@@ -238,21 +238,23 @@ def _vectors(
     """Paths in the plane of two features, or all features against one latent; of series a row of
     panels for each latent."""
     x = x.reshape(len(paths), -1, *loaded.data.event_shape)
-    names = _path_names(loaded, paths, x)
+    names, columns, domain = (
+        _path_names(loaded, paths, x),
+        loaded.data.columns,
+        loaded.model.domain,
+    )
     if loaded.data.is_series:
-        columns, words = _axis(loaded, request)
+        places, words = _axis(loaded, request)
         rows = [f"z{path.dimension + 1}" for path in paths]
-        title = words.removesuffix(BAR)
-        data = loaded.data
-        chart = path_panels(x, rows, columns, title, data.columns, loaded.model.domain)
+        chart = path_panels(x, rows, places, words.removesuffix(BAR), columns, domain)
         height = max(CHART, ROW * len(paths))
         plot(chart, key="traversals", revision=run_key(loaded.run), height=height, label=LABEL)
         st.caption("  \n".join(names))
         return
     if loaded.data.event_shape == (2,):
         background = loaded.inputs(loaded.subset("train", 2000))
-        starts, domain = [path.start for path in paths], loaded.model.domain
-        chart = path_plane(x, names, starts, background, domain=domain)
+        starts = [path.start for path in paths]
+        chart = path_plane(x, names, starts, background, domain=domain, columns=columns)
     else:
         titles, place = dict(enumerate(names)), st.columns([4, 8])[0]
         k = widgets.choose(
@@ -260,7 +262,7 @@ def _vectors(
         )
         path = paths[k]
         axis, start = f"z{path.dimension + 1}", path.places[path.start]
-        chart = feature_curves([x[k]], path.places, axis, start, domain=loaded.model.domain)
+        chart = feature_curves([x[k]], path.places, axis, start, ("",), domain, columns)
     plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label=LABEL)
 
 
