@@ -23,6 +23,7 @@ PHRASES = [
     r"\bof (its|their|one's|our) own\b",
     rf"\b(as|of|the) ({VERBS.replace('|own', '')})\b",
     r"\bat home\b|\bthere is to\b|\bbeware\b",
+    r"\b(for|of) (a|the) point posterior\b",  # quantised ones have no density either
 ]
 OBLIQUE = re.compile("|".join(PHRASES), re.IGNORECASE)
 PARTICIPLE = re.compile(rf"_?({VERBS})", re.IGNORECASE)

@@ -31,7 +31,7 @@ class CustomExample(NamedTuple):
 
     @property
     def kl(self) -> float | None:
-        """KL(q(z|x) || p(z)), nats; None for a point posterior."""
+        """KL(q(z|x) || p(z)), nats; None for a posterior without density."""
         return None if self.encoding.kl is None else float(self.encoding.kl[0])
 
     @property

@@ -70,7 +70,7 @@ def _encoded(model: VAE, batch: Batch) -> dict[str, Tensor]:
 
 
 def posterior_sample(model: VAE, batches: Batches, data_seed: int, seed: int) -> Floats:
-    """Return one sample z ~ q(z|x) of each example, (N, Z); the mean for a point posterior.
+    """Return one sample z ~ q(z|x) of each example, (N, Z); the mean without a density.
 
     `data_seed` fixes the binarization of x as the seed of `encode` does, `seed` the samples.
     """

@@ -1,9 +1,9 @@
 """Ranking of examples by −ELBO or by reconstruction error.
 
-−ELBO(x) = reconstruction + KL in nats is an upper bound on −ln p(x); for a point posterior it is
-the reconstruction term. To compare an example with a split of the data, its percentile is the
-share of the split's examples whose −ELBO is lower. The k-th highest of N different values has the
-percentile (N − k) / N; an example from outside the split can have 1.
+−ELBO(x) = reconstruction + KL in nats is an upper bound on −ln p(x); for a posterior without
+density it is the reconstruction term. To compare an example with a split of the data, its
+percentile is the share of the split's examples whose −ELBO is lower. The k-th highest of N
+different values has the percentile (N − k) / N; an example from outside the split can have 1.
 
 Each example is evaluated at one z. Letters: N examples, Z latent dimensions.
 """
@@ -25,11 +25,11 @@ class BoundTerms(NamedTuple):
     rows: Ints  # (N,) rows of the data set
     z: Floats  # (N, Z)
     reconstruction: Floats  # (N,) −ln p(x|z), nats
-    kl: Floats | None  # (N,) KL(q(z|x) || p(z)), nats; None for a point posterior
+    kl: Floats | None  # (N,) KL(q(z|x) || p(z)), nats; None for a posterior without density
 
     @property
     def bound(self) -> Floats:
-        """−ELBO, (N,), nats: reconstruction + KL, or the reconstruction for a point posterior."""
+        """−ELBO, (N,), nats: reconstruction + KL; the reconstruction without a density."""
         return self.reconstruction if self.kl is None else self.reconstruction + self.kl
 
 

@@ -1,8 +1,8 @@
 """Records shared by several rooms: numbers, strings and NumPy arrays, without torch.
 
 Log-probabilities and divergences are in nats per example. `reconstruction` is -E_q[ln p(x|z)],
-`kl` is KL(q(z|x) || p(z)), `elbo` is -(reconstruction + kl). An undefined value (the KL of a point
-posterior) is None, never NaN.
+`kl` is KL(q(z|x) || p(z)), `elbo` is -(reconstruction + kl). An undefined value (the KL of a
+posterior without density) is None, never NaN.
 
 Letters in shapes: N examples, Z latent dimensions, *event the shape of one example: (C, H, W) for
 an image, (C, T) for a series, (D,) for a vector. Examples are floats, images in [0, 1].
@@ -194,8 +194,8 @@ class Encoding(NamedTuple):
 
     index: Ints  # type: ignore[assignment]  # (N,) rows of the data set
     mean: Floats  # (N, Z)
-    std: Floats | None  # (N, Z); None for a point posterior
-    kl: Floats | None  # (N,); None for a point posterior
+    std: Floats | None  # (N, Z); None for a posterior without density
+    kl: Floats | None  # (N,); None for a posterior without density
     kl_per_dimension: Floats | None  # (N, Z); None if q or p does not factorise
     reconstruction: Floats | None  # (N,) −ln p(x|z) at z = mean; None if it was not requested
 

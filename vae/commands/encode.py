@@ -47,7 +47,7 @@ def encode_flags(parser: argparse.ArgumentParser) -> None:
 def encode(args: argparse.Namespace) -> int:
     """Write the latents of a split, with the names of rows and classes.
 
-    N examples, Z latents, K classes: mean and std (N, Z) float32 (std NaN for a point posterior),
+    N examples, Z latents, K classes: mean and std (N, Z) float32 (std NaN without a density),
     label (N,) int64 (-1 without a class), split, name and class (N,) text, index (N,) int64, the
     rows of the data set, and classes (K,), the names of the labels.
     """

@@ -24,7 +24,7 @@ class ModelStats(NamedTuple):
 
     split: str
     examples: int
-    elbo: float | None  # None for a point posterior
+    elbo: float | None  # None for a posterior without density
     swap: float  # increase of −ln p(x|z) when z comes from another example
     swap_se: float  # its standard error
     narrowest: float | None  # smallest geometric mean over examples of a latent's posterior σ

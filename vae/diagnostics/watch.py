@@ -41,8 +41,8 @@ def watched(
             return {}
         before = _serious(now, earlier, status, held)
         found = {name: finding for name, finding in found.items() if name in before}
-    seen = config, reports, moved, status, held
-    settled = {name for name, finding in found.items() if _is_settled(name, finding, *seen)}
+    given = config, reports, moved, status, held
+    settled = {name for name, finding in found.items() if _is_settled(name, finding, *given)}
     return {name: finding for name, finding in found.items() if name not in settled}
 
 

@@ -33,8 +33,8 @@ HELP = {
     "slow projection is computed in the background of a run that is not training. 3-D needs three "
     "latents or more; drag to rotate.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
-    "per example (for a point posterior, its variance). Below about 0.01 nats a dimension is "
-    "unused.",
+    "per example (of a posterior without density: its variance). Below about 0.01 nats a "
+    "dimension is unused.",
     "hue": "Class and known factors come with the data. KL: KL(q(z|x) ‖ p(z)) of an example in "
     "nats. Reconstruction: −ln p(x|z) at the posterior mean in nats, lower is better.",
     "follow": "Draw the newest weights of a run in training as soon as they are saved. Off: the "

@@ -54,7 +54,7 @@ def prior_draws(course: Course, number: int, seed: int = 0) -> Floats:
 
 
 def aggregate_kl(course: Course) -> float | None:
-    """Return KL(q(z) ‖ p(z)) over all examples; None for a point posterior."""
+    """Return KL(q(z) ‖ p(z)) over all examples; None for a posterior without density."""
     with torch.no_grad():
         q = Posteriors.of(course.model.posterior(_inputs(course)))
         if q is None:

@@ -28,7 +28,7 @@ HELP = {
     "plane": "Plane of latent space that is decoded: two dimensions, all others at their mean, or "
     "the two principal components of the training data's latents.",
     "pair": "A latent dimension, the most informative first: the number is its mean KL in nats "
-    "per example (for a point posterior, its variance).",
+    "per example (of a posterior without density: its variance).",
     "side": "Tiles on each side. The axes show z in uneven steps: coordinates are quantiles of a "
     "normal distribution, from 1 % to 99 %, so that each tile has equal probability.",
 }

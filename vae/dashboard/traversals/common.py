@@ -68,8 +68,8 @@ def latent_order(loaded: LoadedRun) -> LatentOrder:
     """Latents in order of information.
 
     A latent is inactive below 0.01 nats of mean KL, or, where the KL is not a sum over latents,
-    below a variance of 0.01 (Burda et al. 2016). The latents of a point posterior have no fixed
-    scale, so none is inactive.
+    below a variance of 0.01 (Burda et al. 2016). The latents of a posterior without
+    density have no fixed scale, so none is inactive.
     """
     encoding = cache.training_encoding(loaded)
     information = informativeness(encoding)

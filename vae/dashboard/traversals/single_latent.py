@@ -53,8 +53,9 @@ HELP = {
     "space page, once they have moved.",
     "range": (
         "The values of a latent along its row. **Prior**: the mean of the prior ± a number of "
-        "its standard deviations (for a point posterior, of the encoded training data). **Around "
-        "the start**: the start ± the same number of standard deviations. **Encoded data**: "
+        "its standard deviations (of a posterior without density: those of the encoded training "
+        "data). **Around the start**: the start ± the same number of standard deviations. "
+        "**Encoded data**: "
         "quantiles of the aggregate posterior q(z) from 1 % to 99 %, so that each step passes an "
         "equal share of the data."
     ),
@@ -64,7 +65,7 @@ HELP = {
         "where the KL is not a sum over latents, variance below 0.01."
     ),
     "latent": "The latent whose traversal is plotted. The number is its mean KL in nats per "
-    "example (for a point posterior its variance).",
+    "example (of a posterior without density: its variance).",
 }
 ABOUT = (
     "Each row varies one latent and fixes all others at the start, which the bar marks. Rows are "

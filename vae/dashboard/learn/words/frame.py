@@ -62,9 +62,7 @@ WORDS = {
         "the posterior is drawn in a plane, which needs two latents",
         "后验画在平面上，需要正好两个隐变量",
     ),
-    "misfit.point": Text(
-        "a plain autoencoder has no density q(z|x)", "普通自编码器没有密度 q(z|x)"
-    ),
+    "misfit.point": Text("its posterior has no density q(z|x)", "它的后验没有密度 q(z|x)"),
     "misfit.flow": Text(
         "its q(z|x) is a flow, not a Gaussian with μ and σ",
         "它的 q(z|x) 是标准化流，而不是由 μ 和 σ 给出的高斯分布",
