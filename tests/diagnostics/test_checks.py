@@ -327,7 +327,7 @@ def test_the_evidence_compares_the_elbo_with_the_reference() -> None:
     shut = case(reports(kl=(0.0, 0.0)), FINE._replace(reference=27.4, reference_se=0.18))
     (finding,) = diagnose(shut).findings.values()
     assert "ELBO of 100 test examples, last weights: −20 nats" in finding.evidence[1]
-    assert "without latents −27.4 ± 0.18 nats" in finding.evidence[1]
+    assert "without latents −27.40 ± 0.18 nats" in finding.evidence[1]
 
 
 @pytest.mark.parametrize(
