@@ -21,6 +21,7 @@ from vae.runs.status import ACTIVE
 WORSE = 0.01  # share of the span: a smaller fall needs no fix; on digits 0.2 nats
 NOISES = 4.0  # standard deviations that a fall must exceed: by chance in one run of 30,000
 LEAP = 0.5  # share of the range: largest normal rise of the loss above its initial value
+SLIGHT = 0.02  # share of the range: a fall of the training score that is no drop
 FALL = 0.25  # share of the range: largest normal drop of the score in one epoch
 UNSTEADY = 0.05  # share of the range: largest normal jitter of the score; on digits .003
 UNDONE = 0.03  # share of the span: largest gain of a finished run in its last quarter
@@ -86,12 +87,12 @@ def _leaps(obs: Observations) -> list[str]:
     quarter, unless β changed in it; nothing if the drop is normal.
 
     Few validation examples may drop by chance. Steps that are too large lower the training score,
-    of all examples, in the same epoch or in the next one.
+    of all examples, visibly in the same epoch or in the next one.
     """
     stats = obs.stats
     still = np.nan_to_num(np.diff(stats.beta)) == 0
     late = stats.epoch[1:] > FIRST * stats.epoch[-1] if len(stats.epoch) else still
-    rose = np.diff(stats.train) >= 0  # False where it is unknown
+    rose = np.diff(stats.train) > -SLIGHT * stats.range  # False where it is unknown
     alone = rose & np.append(rose[1:], True)[: len(rose)]
     falls = np.where(still & late & ~alone, -np.diff(stats.value), -np.inf)
     if not len(falls) or falls.max() <= FALL * stats.range:
