@@ -210,7 +210,7 @@ def test_iso_values_are_round_few_and_within(low: float, high: float) -> None:
 
 
 def test_a_seed_has_a_thin_line_and_only_a_mean_has_a_band() -> None:
-    line = Line(np.float32([0, 1, 2]), np.float32([3, 2, 1]))
+    line = Line(*np.float32([[0, 1, 2], [3, 2, 1], [0, 1, 2]]))
     mean = line._replace(low=line.value - 1, high=line.value + 1)
     drawn = [
         comparison.RunCurve("s", "kl", "val", 3, line, True),

@@ -11,6 +11,7 @@ import pytest
 
 from tests.tables import each
 from vae.base.records import Curve, Curves, Domain, Hue, LatentMap, Tiles
+from vae.base.smoothing import exponential_mean
 from vae.data.missing import element_names
 from vae.figures.base import decimate, themed
 from vae.figures.class_labels import counted
@@ -22,6 +23,7 @@ from vae.figures.latent_map import latent_scatter, map_caption, trace_rows
 from vae.figures.palette import CLASS_SCALE, COLOURS, token
 from vae.figures.paths import feature_curves, path_panels, path_plane
 from vae.figures.series import WIDE, Layer, Panels, class_chart, pair_chart, series_chart
+from vae.figures.smoothing import FAINT
 from vae.figures.vectors import FEW, manifold_vectors, reconstruction_pairs, sample_vectors
 
 
@@ -66,6 +68,7 @@ GRID = np.random.default_rng(2).normal(size=(3, 4, 2)).astype(np.float32)
 FULL = {
     "curves": lambda: training_curves(history(quiet=False)),
     "curves-log": lambda: training_curves(history(), log=True, per="step", epochs=20),
+    "curves-smooth": lambda: training_curves(history(quiet=False), smooth=2.0),
     "curves-point": lambda: training_curves(history(point=True)),
     "kl-2": lambda: kl_bars(VECTORS[0, :2] ** 2),
     "kl-128": lambda: kl_bars(np.linspace(0, 1, 128, dtype=np.float32)),
@@ -215,6 +218,25 @@ def test_curves_show_each_quantity_with_its_colour_and_sign() -> None:
     np.testing.assert_allclose(-total, lines["elbo-val"].y, rtol=1e-6)
     assert len({line.name for line in lines.values()}) == 6  # a hidden line is found by its name
     assert len({line.yaxis for line in lines.values()}) == 3
+
+
+def test_values_stay_behind_their_smoothed_curve_and_under_the_pointer() -> None:
+    record = history(offset=2.0)
+    plain, figure = traces(training_curves(record)), training_curves(record, smooth=2.0)
+    lines = traces(figure)
+    assert len(lines) == 2 * len(plain)
+    for name, values in plain.items():
+        split, quantity = name.split("-")[::-1]
+        faint, mean = lines[name], lines[f"{name}-smoothed"]
+        np.testing.assert_array_equal(faint.y, values.y)
+        assert (faint.hovertemplate, faint.opacity) == (values.hovertemplate, FAINT)
+        assert (mean.hoverinfo, mean.hovertemplate) == ("skip", None)
+        assert mean.legendgroup == split  # the legend hides both
+        curve = record.curves[split, quantity]
+        np.testing.assert_array_equal(mean.y, exponential_mean(curve.epoch, curve.value, 2.0))
+    assert "Mean of 2 epochs" in words(figure)
+    ends = [note for note in words(training_curves(record)).split(" | ") if note[-1].isdigit()]
+    assert set(ends) <= set(words(figure).split(" | ")), "the printed values are not means"
 
 
 def test_settings_are_drawn_only_if_they_change() -> None:

@@ -56,7 +56,7 @@ def test_every_figure_uses_the_titles_of_the_table() -> None:
     epochs = np.arange(3, dtype=np.float32)
     curve = Curve(np.arange(3), epochs, epochs + 1)
     curves = Curves({("train", name): curve for name in TERMS}, (), None, None)
-    line = Line(epochs, epochs + 1)
+    line = Line(epochs, epochs + 1, epochs)
     overlaid = overlaid_curves([RunCurve("a", n, "val", 0, line) for n in TERMS], "epoch", 300)
     for figure in (training_curves(curves), overlaid):
         text = " ".join(note.text for note in figure.layout.annotations)

@@ -20,7 +20,8 @@ GRID = [(row, column) for row in range(2) for column in range(3)]
 
 def line(values: Any) -> Line:
     y = np.asarray(values, np.float32)
-    return Line(np.arange(len(y), dtype=np.float32), y)
+    x = np.arange(len(y), dtype=np.float32)
+    return Line(x, y, x)
 
 
 def panel(k: int, seeds: int = 2, reports: int = 12) -> sweep.Panel:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 from tests.diagnostics.test_checks import reports
 from tests.pages.conftest import OpenPage, in_state, trained
 from vae.base.records import SLOWER, Domain
+from vae.base.smoothing import exponential_mean
 from vae.components.objectives import Loss
 from vae.config import RunConfig
 from vae.dashboard.shared import cache, training_time
@@ -172,6 +173,28 @@ def test_log_scale_is_an_axis_of_the_curves(root: Path, open_page: OpenPage) -> 
     assert "log" not in kinds()
     at.checkbox(key="log_scale").check().run()
     assert "log" in kinds()
+
+
+def test_smoothing_keeps_the_values_and_goes_along_to_compare(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "a-run", epochs=3)
+    at = open_page("train.py")
+    before = {t["name"]: t for t in charts(at)[0]["data"] if t.get("name")}
+    at.selectbox(key="smooth").set_value(2).run()
+    now = {t["name"]: t for t in charts(at)[0]["data"] if t.get("name")}
+    for name in ("reconstruction, train", "KL, validation"):
+        assert now[name]["y"] == before[name]["y"]
+        assert now[f"{name} · smoothed"]["y"] != before[name]["y"]
+    assert at.query_params["smooth"] == "2"
+    at = open_page("compare.py", view="Curves", runs=run.name, smooth="2", split="train")
+    of = [r for r in run.reports() if r["split"] == "train"]
+    epoch, value = (np.float32([r[name] for r in of]) for name in ("epoch", "elbo"))
+    drawn = charts(at)[0]["data"]
+    assert any(np.allclose(_array(t["y"]), value) for t in drawn)
+    mean = exponential_mean(epoch, value, 2.0)
+    assert any(np.allclose(_array(t["y"]), mean) for t in drawn if "smoothed" in t["name"])
+    assert "Mean of 2 epochs" in words(at)
 
 
 def collapsed(run: Run, **settings: Any) -> Run:

@@ -230,16 +230,17 @@ class Line(NamedTuple):
 
     x: Floats  # (T,)
     value: Floats  # (T,)
+    epoch: Floats  # (T,) completed epochs at each value
     low: Floats | None = None  # (T,) ends of the 95 % interval of a mean
     high: Floats | None = None
 
 
 def line(reports: Iterable[Mapping[str, Any]], quantity: str, split: str, per: str) -> Line:
     """Return a quantity of one split over `per`: "epoch", "step" or "seconds"."""
-    pairs = [(r.get(per), r.get(quantity)) for r in reports if r["split"] == split]
-    points = [(x, y) for x, y in pairs if x is not None and y is not None]
-    x, y = np.array(points, np.float64).reshape(-1, 2).T
-    return Line(x.astype(np.float32), y.astype(np.float32))
+    values = [(r.get(per), r.get(quantity), r["epoch"]) for r in reports if r["split"] == split]
+    points = [found for found in values if None not in found]
+    columns = np.array(points, np.float64).reshape(-1, 3).T
+    return Line(*(column.astype(np.float32) for column in columns))
 
 
 def mean_line(lines: Sequence[Line]) -> Line:
@@ -250,12 +251,14 @@ def mean_line(lines: Sequence[Line]) -> Line:
     """
     length = min(len(one.value) for one in lines)
     x: Floats = np.mean([one.x[:length] for one in lines], axis=0)
+    epoch: Floats = np.mean([one.epoch[:length] for one in lines], axis=0)
     values = np.stack([one.value[:length] for one in lines]).astype(np.float64)  # (seeds, T)
     mean = values.mean(0)
     if len(lines) < MIN_SEEDS:
-        return Line(x, mean.astype(np.float32))
+        return Line(x, mean.astype(np.float32), epoch)
     half = half_width(values)
-    return Line(x, *(part.astype(np.float32) for part in (mean, mean - half, mean + half)))
+    low, high = ((mean + side).astype(np.float32) for side in (-half, half))
+    return Line(x, mean.astype(np.float32), epoch, low, high)
 
 
 def slots(taken: Mapping[str, int], keys: Sequence[str], most: int) -> dict[str, int]:

@@ -13,11 +13,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from vae.base.numbers import number
+from vae.base.smoothing import exponential_mean
 from vae.base.statistics import Interval
 from vae.experiments.configurations import Line
 from vae.figures.base import Part, axis, decimate, empty_figure, figure, note, span
 from vae.figures.palette import CLASSES, token
 from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
+from vae.figures.smoothing import smoothed
 
 POINTS = 1000  # of a curve, after thinning
 GAP = 0.055  # between two panels, as a share of the width
@@ -39,11 +41,14 @@ class RunCurve(NamedTuple):
     thin: bool = False  # one seed of several
 
 
-def overlaid_curves(lines: Sequence[RunCurve], per: str, height: int) -> go.Figure:
+def overlaid_curves(
+    lines: Sequence[RunCurve], per: str, height: int, smooth: float = 0.0
+) -> go.Figure:
     """Curves of several runs, a panel for each quantity, side by side above a common time axis.
 
     A curve has the colour of its configuration and an interval is a band. `per` is the unit of
-    the time axis: "epoch", "step" or "seconds".
+    the time axis: "epoch", "step" or "seconds". With `smooth` the exponential mean over so many
+    epochs is drawn above each curve, which stays visible faintly and under the pointer.
     """
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
@@ -54,7 +59,7 @@ def overlaid_curves(lines: Sequence[RunCurve], per: str, height: int) -> go.Figu
     for k, name in enumerate(names):
         ref, left = str(k + 1) if k else "", k * (width + GAP)
         selected = [curve for curve in lines if curve.quantity == name]
-        traces += [part for curve in selected for part in _line(curve, ref, per)]
+        traces += [part for curve in selected for part in _line(curve, ref, per, smooth)]
         matched = {"matches": "x"} if k else {}
         axes[f"xaxis{ref}"] = axis(
             _unit(per), domain=[left, left + width], anchor=f"y{ref}", **matched
@@ -92,7 +97,7 @@ def _limits(lines: Sequence[Line], zero: bool) -> list[float]:
     return [max(low, whole[0]), min(high, whole[1])]
 
 
-def _line(curve: RunCurve, ref: str, per: str) -> list[Part]:
+def _line(curve: RunCurve, ref: str, per: str, smooth: float) -> list[Part]:
     """A curve, above the band of its interval where it is a mean."""
     one, held_out = curve.line, curve.split == "val"
     x, y = decimate(one.x, one.value, POINTS)
@@ -114,7 +119,10 @@ def _line(curve: RunCurve, ref: str, per: str) -> list[Part]:
         "marker": {"color": ink, "size": 5},
         "hovertemplate": f"{hover}<extra></extra>",
     }
-    return [*_band(curve, where), line]
+    if not smooth or len(one.x) == 1:
+        return [*_band(curve, where), line]
+    mean = exponential_mean(one.epoch, one.value, smooth)
+    return [*_band(curve, where), *smoothed(line, *decimate(one.x, mean, POINTS))]
 
 
 def _uid(curve: RunCurve) -> str:

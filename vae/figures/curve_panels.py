@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vae.base.records import Curve, Curves, Floats
+from vae.base.smoothing import exponential_mean
 from vae.figures.base import decimate, span
 from vae.figures.quantities import SETTINGS, Quantity, quantity
 
@@ -18,6 +19,7 @@ THIN = 24  # px, height of the panel of a setting
 LOWEST = 20  # px, height of a panel where there is little room
 SETTLED = 0.1  # share of the time after which the values set the range
 FINEST = 0.002  # share of the values that a range spans at least, so that ticks stay short
+BOTH = ("train", "val")  # splits with curves
 FROM_ZERO = ("kl",)  # the axis begins at 0 and shows the whole curve
 
 
@@ -29,6 +31,7 @@ class Panel(NamedTuple):
     curves: dict[str, Curve]  # split → thinned curve; its `epoch` holds the time axis
     top: float
     height: float
+    means: dict[str, Curve]  # split → thinned exponential mean; empty without smoothing
 
     @property
     def is_setting(self) -> bool:
@@ -50,13 +53,15 @@ def curve_panels(
     per: str = "epoch",
     room: float = 0.0,
     kl_note: str = "",
+    smooth: float = 0.0,
 ) -> list[Panel]:
     """Panels of the quantities `names` that have values, from top to bottom, in `room` px.
 
     `per` is the unit of the time axis, "epoch" or "step"; `kl_note` replaces the note of the KL.
+    `smooth` is the span of the exponential means, in epochs; 0 leaves them out.
     """
     moving = [name for name in SETTINGS if _changes(record.curves.get(("train", name)))]
-    curves = {name: _thinned(record, name, ("train", "val"), per) for name in names}
+    curves = {name: _thinned(record, name, BOTH, per) for name in names}
     curves |= {name: _thinned(record, name, ("train",), per) for name in moving}
     curves = {name: found for name, found in curves.items() if found}
     free = room - GAP * (len(curves) - 1) - THIN * len(moving)
@@ -64,7 +69,9 @@ def curve_panels(
     top, panels = 0.0, []
     for name, found in curves.items():
         row = quantity(name)._replace(note=kl_note) if name == "kl" else quantity(name)
-        panels.append(Panel(name, row, found, top, THIN if name in moving else share))
+        is_moving = name in moving
+        means = {} if is_moving or not smooth else _thinned(record, name, BOTH, per, smooth)
+        panels.append(Panel(name, row, found, top, THIN if is_moving else share, means))
         top += panels[-1].height + GAP
     return panels
 
@@ -77,14 +84,18 @@ def _changes(curve: Curve | None) -> bool:
     return len(finite) > 1 and float(np.ptp(finite)) > 1e-6 * float(np.abs(finite).max())
 
 
-def _thinned(record: Curves, name: str, splits: tuple[str, ...], per: str) -> dict[str, Curve]:
-    """Thinned curves of a quantity by split; a curve without a finite value is left out."""
+def _thinned(
+    record: Curves, name: str, splits: tuple[str, ...], per: str, smooth: float = 0.0
+) -> dict[str, Curve]:
+    """Thinned curves of a quantity by split, or their means over `smooth` epochs; a curve without
+    a finite value is left out."""
     found = {}
     for split in splits:
         curve = record.curves.get((split, name))
         if curve is not None and np.isfinite(curve.value).any():
             time = curve.epoch if per == "epoch" else curve.step
-            x, y = decimate(np.asarray(time, np.float32), curve.value, POINTS)
+            value = exponential_mean(curve.epoch, curve.value, smooth) if smooth else curve.value
+            x, y = decimate(np.asarray(time, np.float32), value, POINTS)
             found[split] = Curve(curve.step[:0], x, y)
     return found
 

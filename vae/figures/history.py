@@ -18,6 +18,7 @@ from vae.figures.curve_panels import Panel, Range, curve_panels, value_range
 from vae.figures.event_marks import in_unit, marks, text_width
 from vae.figures.palette import token
 from vae.figures.quantities import NATS, PER_EXAMPLE, SPLITS, TERMS, quantity
+from vae.figures.smoothing import smoothed, smoothing_words
 
 TOP, BOTTOM, LEFT, RIGHT = 24, 60, 60, 106  # px around the panels
 LINE = 14  # px, height of a line of small text
@@ -34,12 +35,15 @@ def training_curves(
     epochs: float | None = None,
     height: int = 430,
     kl_note: str = "",
+    smooth: float = 0.0,
 ) -> go.Figure:
     """The training curves of a run, `height` px high.
 
     `per` is the unit of the time axis, "epoch" or "step", and `epochs` its planned end. `log`
     draws positive quantities on a logarithmic axis; on a linear axis, a first value far outside
-    the later range is printed at the panel's edge. `kl_note` names the estimator of the KL.
+    the later range is printed at the panel's edge. `kl_note` names the estimator of the KL. With
+    `smooth` the exponential mean over so many epochs is drawn above the values, which stay visible
+    faintly and under the pointer.
     Raises ValueError for another `per`.
     """
     if per not in ("epoch", "step"):
@@ -47,7 +51,7 @@ def training_curves(
     if not any(len(curve.value) for curve in record.curves.values()):
         return empty_figure("No curves: the run has no report")
     room = height - TOP - BOTTOM
-    panels = curve_panels(record, quantities, per, room, kl_note)
+    panels = curve_panels(record, quantities, per, room, kl_note, smooth)
     if not panels:
         return empty_figure("Nothing to draw: choose a quantity that this run has")
     present = {panel.name for panel in panels}
@@ -60,7 +64,7 @@ def training_curves(
         [*traces, *_keys(panels)],
         xaxis=_time_axis(per, end, f"y{len(panels)}" if len(panels) > 1 else "y"),
         **axes,
-        annotations=[_unit(), *_undefined(missing), *notes, *labels],
+        annotations=[_unit(), *_undefined(missing), *notes, *labels, *_mean_note(smooth)],
         shapes=shapes,
         showlegend=True,
         legend=_legend(room),
@@ -89,10 +93,18 @@ def _drawn(
     for k, panel in enumerate(panels):
         index = str(k + 1) if k else ""
         limits = value_range(panel, log and panel.name != "elbo")
-        traces += [_trace(panel, split, index, per) for split in panel.curves]
+        traces += [part for split in panel.curves for part in _curve(panel, split, index, per)]
         notes += _notes(panel, limits, f"y{index}", room)
         axes[f"yaxis{index}"] = _value_axis(panel, limits, room)
     return traces, notes, axes
+
+
+def _curve(panel: Panel, split: str, index: str, per: str) -> list[Part]:
+    """The curve of one split, below its smoothed curve if the panel has one."""
+    trace, mean = _trace(panel, split, index, per), panel.means.get(split)
+    if mean is None:
+        return [trace]
+    return smoothed(trace, np.asarray(mean.epoch, np.float32), np.asarray(mean.value, np.float32))
 
 
 def _trace(panel: Panel, split: str, index: str, per: str) -> Part:
@@ -122,6 +134,14 @@ def _trace(panel: Panel, split: str, index: str, per: str) -> Part:
         "marker": {"color": panel.quantity.ink, "size": 5},
         "hovertemplate": f"{name} <b>%{{y:{digits}}}</b>{unit}<extra></extra>",
     }
+
+
+def _mean_note(smooth: float) -> list[Part]:
+    """The meaning of the smoothed curves, at the top right of the chart."""
+    if not smooth:
+        return []
+    place = {"x": 1, "xshift": RIGHT, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return [note(smoothing_words(smooth), **place, font={"size": 11, "color": token("muted")})]
 
 
 def _sparse(setting: bool, split: str) -> int:

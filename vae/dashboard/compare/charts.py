@@ -15,7 +15,7 @@ from vae.base.statistics import by_seed, interval
 from vae.dashboard import server
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import widgets
+from vae.dashboard.shared import smoothing, widgets
 from vae.dashboard.shared.html_gallery import colour
 from vae.experiments import configurations
 from vae.experiments.configurations import Entry, Figures, Fold, line, mean_line
@@ -23,6 +23,7 @@ from vae.figures import comparison
 from vae.figures.palette import CLASSES
 from vae.figures.quantities import SPLITS, TERMS
 from vae.figures.rate_distortion import RunPoint, rate_distortion
+from vae.figures.smoothing import smoothing_words
 from vae.runs import Run
 from vae.runs.result_keys import run_key
 
@@ -196,11 +197,12 @@ def curves(selected: Sequence[Entry]) -> None:
     per = widgets.choose(right, "Against", "compare_per", PER, "epoch", about, link="against")
     about = HELP["split"]
     split = widgets.choose(right, "Data", "compare_split", CURVES, "val", about, link="split")
+    smooth = smoothing.smoothing(right)
     with right:
         folding = fold_toggle()
     picked = chosen(selected[:DRAWN], folding)
     right.html(names(picked))
-    right.caption(STROKES[split])
+    right.caption(STROKES[split] + (f" {smoothing_words(smooth)}" if smooth else ""))
     drawn: list[comparison.RunCurve] = []
     for fold, name in zip(picked.folds, picked.names, strict=True):
         for part in ("train", "val") if split == "both" else (split,):
@@ -208,7 +210,7 @@ def curves(selected: Sequence[Entry]) -> None:
                 drawn += _lines(fold, name, picked.slots.get(fold.key), quantity, part, per)
     with left:
         plot(
-            comparison.overlaid_curves(drawn, per, HEIGHT),
+            comparison.overlaid_curves(drawn, per, HEIGHT, smooth),
             key="compare_curves",
             revision=f"{per} {split} {folding} {[fold.key for fold in picked.folds]}",
             height=HEIGHT,

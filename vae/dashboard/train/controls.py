@@ -8,7 +8,7 @@ from vae.base.numbers import compact, plural, typed
 from vae.base.records import Curves
 from vae.dashboard import server
 from vae.dashboard.learn.lessons import lesson_link
-from vae.dashboard.shared import widgets
+from vae.dashboard.shared import smoothing, widgets
 from vae.dashboard.shared.training_time import duration
 from vae.dashboard.shared.widgets import choose, press, whole
 from vae.dashboard.train import advice, live_settings
@@ -33,7 +33,7 @@ YARDSTICK = ("reconstruction", "kl", "elbo", "loss", "beta", "lr")
 def draw(run: Run, status: Status) -> None:
     """Show one row, which stays in sight: progress, buttons, live settings."""
     with st.container(key="train_controls"):
-        progress, buttons, knobs = st.columns([4, 3.4, 7], vertical_alignment="bottom")
+        progress, buttons, knobs = st.columns([3.7, 3.1, 8.4], vertical_alignment="bottom")
     with progress.container(key=PROGRESS):
         _progress(run, status)
     with buttons, st.container(horizontal=True, gap="small"):
@@ -184,7 +184,8 @@ def _knobs(run: Run, status: Status) -> None:
     live = live_settings.live_fields(run)
     aside = len(live) > BESIDE
     shares = [4.4] if aside else [2 + len(f.label) / 6 for f in live]
-    *knobs, curves, log = st.columns([*shares, 5, 3.4], vertical_alignment="bottom", gap="xsmall")
+    widths = [*shares, 5.3, 3.8, 3.7]
+    *knobs, curves, smooth, log = st.columns(widths, vertical_alignment="bottom", gap="xsmall")
     if aside:
         about = "Settings that may change during training."
         panel = knobs[0].popover("Live settings", width="stretch", help=about)
@@ -193,4 +194,5 @@ def _knobs(run: Run, status: Status) -> None:
     titles = {name: name for name in CURVES}
     about = CURVES_HELP + lesson_link("terms")
     choose(curves, "Curves", "curves_of", titles, CURVES[0], about, link="curves")
+    smoothing.smoothing(smooth)
     widgets.log_scale(log, "log_scale", LOG_HELP)

@@ -11,7 +11,7 @@ from vae.base.numbers import compact
 from vae.base.records import Curves, Examples, Floats, Frame, Hue, LatentMap, Tiles
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import TOOLS, plot
-from vae.dashboard.shared import cache, damaged_files, html_grid, run_picker
+from vae.dashboard.shared import cache, damaged_files, html_grid, run_picker, smoothing
 from vae.dashboard.shared.tile_route import pattern
 from vae.dashboard.train import advice, controls, values
 from vae.figures.base import empty_figure
@@ -88,6 +88,7 @@ def _curves(run: Run, status: Status, curves: Curves, height: int) -> None:
             epochs=status.epochs or None,
             height=height - TOOLS,
             kl_note="" if run.config.closed_kl else "from samples",
+            smooth=smoothing.span(),
         ),
         key="curves",
         revision=run_key(run),
