@@ -94,12 +94,13 @@ def server(root: Path | str, warm: float | None = WARM, **environment: str) -> I
 
 def used(pid: int, seconds: float) -> float:
     """Return the processor seconds a second that a process and its children use meanwhile."""
-    before, start = _spent(pid), time.perf_counter()
+    before, start = spent(pid), time.perf_counter()
     time.sleep(seconds)
-    return (_spent(pid) - before) / (time.perf_counter() - start)
+    return (spent(pid) - before) / (time.perf_counter() - start)
 
 
-def _spent(pid: int) -> float:
+def spent(pid: int) -> float:
+    """Return the processor seconds of a process and its children so far."""
     first = psutil.Process(pid)
     total = 0.0
     for process in (first, *first.children(recursive=True)):
