@@ -139,19 +139,22 @@ def test_tsne_refuses_too_few_points_with_a_remedy() -> None:
 
 def test_tsne_reports_its_progress_and_its_points() -> None:
     shares: list[float] = []
-    shapes: list[tuple[int, ...]] = []
+    every: list[Floats] = []
 
     def report(share: float, points: Floats | None) -> None:
+        assert points is not None  # there is something to see at once: two principal components
         shares.append(share)
-        if points is not None:
-            shapes.append(points.shape)
+        every.append(points)
 
-    tsne(clumps()[0], perplexity=5, iterations=50, report=report)
+    means = clumps()[0]
+    tsne(means, perplexity=5, iterations=50, report=report)
+    components = pca(means).project(means).points
+    assert abs(np.corrcoef(every[0][:, 0], components[:, 0])[0, 1]) > 0.999
     assert shares[0] == 0
     assert shares == sorted(shares)
     assert 0.9 < shares[-1] < 1
     assert len(shares) > 5
-    assert set(shapes) == {(60, 2)}
+    assert {points.shape for points in every} == {(60, 2)}
 
 
 def test_tsne_can_be_cancelled() -> None:

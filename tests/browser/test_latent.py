@@ -435,7 +435,7 @@ def _tsne(tab: Tab, run: Run) -> None:
     """The progress of a job and its result appear without a click."""
     request = MapRequest(
         projection="tsne",
-        options={"perplexity": 30.0, "iterations": 500},
+        options={"perplexity": 30.0, "iterations": 250},
         checkpoint="last",
         split="test",
         points=2_000,

@@ -234,7 +234,7 @@ def test_runs_with_few_and_many_latents_are_drawn(
 
 def _request(**more: Any) -> MapRequest:
     given = {"checkpoint": "best", "split": "test", "points": 2_000, "projection": "tsne"}
-    own = {"options": {"perplexity": 30.0, "iterations": 500}, "hue": "class", "seed": 0}
+    own = {"options": {"perplexity": 30.0, "iterations": 250}, "hue": "class", "seed": 0}
     return MapRequest(**given | own | {"following": False} | more)
 
 

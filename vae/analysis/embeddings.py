@@ -8,6 +8,7 @@ a `report` may raise `base.progress.Cancelled` to end them. N examples, Z latent
 import importlib
 import os
 from collections.abc import Callable
+from itertools import count
 from typing import Annotated
 
 import numpy as np
@@ -19,6 +20,10 @@ from vae.base.records import Floats, Ints, Projection
 NEIGHBOURS = 10  # k of the trustworthiness
 MOST_TRUSTED = 2_000  # examples at most for the trustworthiness
 BINS = 60  # of the histogram of a single latent
+EARLY = 250  # steps of t-SNE with early exaggeration
+# Up to so many points, exact neighbours take a sixth of the time of approximate ones, and late
+# steps by Barnes and Hut half of the time of steps on a grid, which grows with the map
+FEW = 10_000
 
 Progress = Callable[[float, Floats | None], None]
 
@@ -44,40 +49,41 @@ def tsne(
         Option(
             "Steps of gradient descent after 250 steps of early exaggeration.", low=50, high=5000
         ),
-    ] = 500,
+    ] = 250,
     seed: int = 0,
     report: Progress = silent,
 ) -> Projection:
     """t-SNE (van der Maaten & Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html) by
     openTSNE. Distances between clusters mean little, and a place has no latents.
 
-    Raises ValueError if there are fewer than 3 · perplexity + 1 points.
+    The first points reported are the start, two principal components. Raises ValueError if there
+    are fewer than 3 · perplexity + 1 points.
     """
-    from openTSNE import TSNE
-
     if len(means) < 3 * perplexity + 1:
         raise ValueError(
             f"t-SNE with perplexity {typed(perplexity)} needs more than {typed(3 * perplexity)} "
             f"points, and there are {len(means)}: lower the perplexity."
         )
-    total = 250 + iterations
-    done = {"steps": 0}
+    from openTSNE import TSNEEmbedding, affinity, initialization
+
+    done = count()
 
     def follow(step: int, error: float, points: Floats) -> None:
-        done["steps"] += 25
-        report(min(0.99, 0.2 + 0.8 * done["steps"] / total), np.asarray(points, np.float32))
+        share = 25 * (next(done) + 1) / (EARLY + iterations)
+        report(min(0.99, 0.05 + 0.95 * share), np.asarray(points, np.float32))
 
-    report(0.0, None)
-    points = TSNE(
-        perplexity=perplexity,
-        n_iter=iterations,
-        early_exaggeration_iter=250,
-        random_state=seed,
-        callbacks=follow,
-        callbacks_every_iters=25,
-        n_jobs=max(1, (os.cpu_count() or 1) - 1),  # leave a core to a training run
-    ).fit(np.ascontiguousarray(means, np.float64))
-    note = f"KL(P‖Q) {fixed(points.kl_divergence, 3)} nats after {total} iterations"
+    x = np.ascontiguousarray(means, np.float64)
+    jobs = max(1, (os.cpu_count() or 1) - 1)  # leave a core to a training run
+    start = initialization.pca(x, random_state=seed)
+    report(0.0, start.astype(np.float32))
+    search, late = ("exact", "bh") if len(x) <= FEW else ("auto", "fft")
+    near = affinity.PerplexityBasedNN(x, perplexity, method=search, n_jobs=jobs, random_state=seed)
+    points = TSNEEmbedding(
+        start, near, n_jobs=jobs, random_state=seed, callbacks=follow, callbacks_every_iters=25
+    )
+    points.optimize(EARLY, True, exaggeration=12, momentum=0.5, negative_gradient_method="fft")
+    points.optimize(iterations, True, momentum=0.8, negative_gradient_method=late)
+    note = f"KL(P‖Q) {fixed(points.kl_divergence, 3)} nats after {EARLY + iterations} iterations"
     return Projection(np.asarray(points, np.float32), ("t-SNE 1", "t-SNE 2"), note)
 
 
