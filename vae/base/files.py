@@ -51,10 +51,10 @@ class FileState(NamedTuple):
     inode: int
 
 
-def file_state(path: Path) -> FileState:
+def file_state(path: Path | str) -> FileState:
     """Return the state of a file, which changes when the file is written or replaced."""
     try:
-        return state_of(path.stat())
+        return state_of(os.stat(path))
     except OSError:
         return FileState(0, 0, 0)
 

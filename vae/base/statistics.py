@@ -21,6 +21,7 @@ for three pairs that correlate by 0.8.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -82,10 +83,17 @@ def interval(values: Sequence[float]) -> Interval:
 
 def half_width(values: Values) -> Values:
     """Return t s / √n over the first axis of values (n, …), the half width of their interval."""
-    from scipy import stats  # takes half a second to import
+    n = len(values)
+    return np.asarray(_quantile(n - 1) * (np.std(values, axis=0, ddof=1) / math.sqrt(n)))
 
-    factor = stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)
-    return np.asarray(factor * stats.sem(values, axis=0))
+
+@cache
+def _quantile(freedom: int) -> float:
+    """Return the upper limit of the middle 95 % of Student's t. SciPy takes half a second to
+    import, and a third of a millisecond for each quantile."""
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
 
 
 def by_seed(pairs: Iterable[tuple[int, float | None]]) -> dict[int, float]:

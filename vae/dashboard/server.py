@@ -14,6 +14,7 @@ from vae.base import permission, visitors
 from vae.base.deferred import defer_compiler
 from vae.base.places import APP, default_root
 from vae.dashboard import page_switch
+from vae.experiments.entries import entries
 from vae.runs import active
 from vae.runs.exporter import UPLOADS
 from vae.worker import Launcher
@@ -62,6 +63,8 @@ async def _heart() -> None:
         if not visitors.is_read_only():
             await asyncio.to_thread(launcher.warm)
         await asyncio.to_thread(_import_slow)
+        with suppress(OSError, ValueError):
+            await asyncio.to_thread(entries, ROOT)  # of ten thousand runs: seconds
     frozen = 0
     while True:
         with suppress(OSError, ValueError):

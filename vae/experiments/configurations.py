@@ -126,8 +126,9 @@ def unfold(folds: Iterable[Fold]) -> list[Fold]:
 
 def differing(folds: Sequence[Fold]) -> list[str]:
     """Return the settings in which configurations differ, in their usual order."""
-    names = dict.fromkeys(name for fold in folds for name in fold.settings)
-    return [name for name in names if len({_text(f.settings.get(name)) for f in folds}) > 1]
+    every = [fold.settings for fold in folds]
+    names = dict.fromkeys(name for settings in every for name in settings)
+    return [name for name in names if len({_text(one.get(name)) for one in every}) > 1]
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ of its run has changed; an index on disk saves reading all runs at every start.
 """
 
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ WATCHED = ("config.json", "metrics.jsonl", "changes.jsonl", "derived", "best.saf
 FEW = 250  # runs of a root whose files are all looked at each time
 _known: dict[Path, dict[str, Known]] = {}  # root → name of a run → its entry when it was read
 _looks: dict[Path, dict[str, int]] = {}  # root → name of a run → its version when it was read
+_lock = threading.Lock()  # two visitors at once would both read all runs, each at half the speed
 
 
 def entries(root: Path | str) -> list[Entry]:
@@ -37,7 +39,11 @@ def entries(root: Path | str) -> list[Entry]:
 
     In a root of many runs the files of those that work or have changed are looked at.
     """
-    folder = Path(root)
+    with _lock:
+        return _entries(Path(root))
+
+
+def _entries(folder: Path) -> list[Entry]:
     versions = overview(folder).versions()
     if folder not in _looks:
         _known[folder] = index.load(folder) | _known.get(folder, {})
@@ -88,8 +94,9 @@ def _entry(path: Path) -> Entry:
 
 def _states(path: Path) -> str:
     """Return a key of the watched files of a run."""
-    states = [tuple(file_state(path / name)) for name in WATCHED]
-    return hashlib.sha256(repr([str(path), states]).encode()).hexdigest()[:LETTERS]
+    folder = str(path)
+    states = [tuple(file_state(f"{folder}/{name}")) for name in WATCHED]
+    return hashlib.sha256(repr([folder, states]).encode()).hexdigest()[:LETTERS]
 
 
 def _read(path: Path) -> Entry:

@@ -57,8 +57,8 @@ class Status(NamedTuple):
     @classmethod
     def of(cls, saved: dict[str, Any]) -> Self:
         """Return the status in a JSON object; missing or mistyped fields have their defaults."""
-        hints = _hints()
-        fields = {k: v for k, v in saved.items() if k in hints and _fits(v, hints[k])}
+        types = _types()
+        fields = {k: v for k, v in saved.items() if k in types and _fits(v, types[k])}
         known = fields.get("state") in STATES
         return cls(**(fields if known else fields | {"state": "interrupted"}))
 
@@ -85,9 +85,9 @@ class Status(NamedTuple):
 
 
 @cache
-def _hints() -> dict[str, Any]:
+def _types() -> dict[str, tuple[type, ...]]:
     """Return the types of the fields, which take longer to evaluate than all else of a status."""
-    return get_type_hints(Status)
+    return {name: get_args(hint) or (hint,) for name, hint in get_type_hints(Status).items()}
 
 
 def saved(path: Path) -> dict[str, Any]:
@@ -103,8 +103,7 @@ def after(reports: list[dict[str, Any]], epochs: Any) -> Status:
     return Status.of({**place, "epochs": epochs, "message": UNREADABLE})
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    types = get_args(hint) or (hint,)
+def _fits(value: Any, types: tuple[type, ...]) -> bool:
     if isinstance(value, int | float) and not is_number(value):
         return False
     return isinstance(value, types) or (isinstance(value, int) and float in types)
