@@ -1,4 +1,4 @@
-"""What a person feels: from a press, an address or a link to what is seen, in a browser.
+"""Waiting times in a browser: from a press, an address or a link to the picture.
 
     python tests/benchmarks/felt_speed.py [--only train visit …] [--tries 20] [--root FOLDER]
 
