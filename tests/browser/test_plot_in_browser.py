@@ -192,6 +192,16 @@ def select_box(page: Page) -> list[int]:
     return rows_marked(page)
 
 
+def test_an_update_is_drawn_once(demo: Callable[..., Page]) -> None:
+    page = demo("train")
+    count = "drawn.push(gd._fullData[0].x.length)"
+    ask(page, f"gd => {{ window.drawn = []; gd.on('plotly_afterplot', () => {count}); }}")
+    grow(page, 3)
+    drawn = page.evaluate("drawn")
+    assert len(drawn) > 1
+    assert drawn == sorted(set(drawn))
+
+
 def test_zoom_legend_and_hover_survive_updates(demo: Callable[..., Page]) -> None:
     page = demo("train")
     kept = zoom(page)

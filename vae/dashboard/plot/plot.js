@@ -48,16 +48,22 @@ async function draw(chart) {
   data.push(...inked(laidOver(chart).traces ?? [], theme.shade));
   if (!chart.Plotly) chart.node.replaceChildren();   // the message of an earlier failure
   chart.drawing = true;
+  chart.finished = false;
   try {
     await Plotly.react(chart.node, data, layout, config(chart, Plotly));
     chart.shown = chart.view;
   } finally {
     chart.drawing = false;
   }
-  stand(chart);
-  separate(chart);
+  if (!chart.finished) finish(chart);           // the first drawing: nobody has listened
   if (!chart.Plotly) listen(chart, Plotly);
   if (chart.view.rows && chart.reported !== chart.view) report(chart);
+}
+
+function finish(chart) {                        // put in place all that Plotly does not draw
+  chart.finished = true;
+  stand(chart);
+  separate(chart);
 }
 
 const laidOver = ({ overlay, message }) => (overlay?.revision === message.revision ? overlay : {});
@@ -81,6 +87,7 @@ function cover(chart) {                         // draw the overlay, without the
 }
 
 function layMarks(chart) {                      // draw shapes and annotations alone
+  if (chart.requested) return;                  // that drawing has them: a second one takes as long
   chart.turn = chart.turn.then(async () => {
     while (performance.now() < chart.handsOff) await pause(50);
     if (!chart.Plotly || !chart.root.isConnected || chart.requested) return;
@@ -104,6 +111,13 @@ function choose(chart) {                        // select the rows of a message,
   request(chart);
 }
 
+let last = Promise.resolve();
+
+function alone() {                              // wait until no other chart is drawn in this task of the browser
+  last = last.then(() => pause(0));
+  return last;
+}
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 function request(chart) {                       // draw once, as soon as no pointer is down on the chart
@@ -111,6 +125,7 @@ function request(chart) {                       // draw once, as soon as no poin
   chart.requested = true;
   chart.turn = chart.turn.then(async () => {
     while (performance.now() < chart.handsOff) await pause(50);
+    await alone();
     chart.requested = false;
     await draw(chart);
   }).catch((error) => {
@@ -123,10 +138,7 @@ function request(chart) {                       // draw once, as soon as no poin
 function listen(chart, Plotly) {
   const { node } = chart;
   chart.Plotly = Plotly;
-  node.on('plotly_afterplot', () => {
-    stand(chart);
-    separate(chart);
-  });
+  node.on('plotly_afterplot', () => finish(chart));
   node.on('plotly_relayouting', () => stand(chart));
   node.on('plotly_hover', (event) => hover(chart, event));
   node.on('plotly_unhover', () => leave(chart));
