@@ -64,9 +64,8 @@ def _figure(view: View, bound: Bound, best_mean: float) -> go.Figure:
         xaxis2=axis(
             view.say("axis_nats"), anchor="y2", range=[FLOOR, TOP], visible=bool(visible_bars)
         ),
-        yaxis2=axis(
-            domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(visible_bars)
-        ),
+        yaxis2=axis(domain=[0, 0.2], anchor="x2", autorange="reversed", visible=bool(visible_bars))
+        | {"showgrid": False},  # it would cross out the words behind the bars
         yaxis3=axis(
             view.say("ratio"), overlaying="y", side="right", range=RATIOS, dtick=2, showgrid=False
         )

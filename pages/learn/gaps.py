@@ -138,7 +138,7 @@ def _densities(view: View, parts: gaps.Gaps) -> go.Figure:
         xaxis=axis(view.say("axis_z"), range=[Z[0], Z[-1]]),
         yaxis=axis(view.say("axis_density"), domain=[0.48, 1], range=[0, 1.3]),
         xaxis2=axis(view.say("axis_gap"), anchor="y2", range=[0, WIDEST]),
-        yaxis2=axis(domain=[0, 0.3], anchor="x2", autorange="reversed"),
+        yaxis2=axis(domain=[0, 0.3], anchor="x2", autorange="reversed", showgrid=False),
         annotations=[*legend(names), *texts],
         barmode="stack",
     )

@@ -138,6 +138,15 @@ ILL: dict[str, tuple[str, dict[str, Any], ModelStats | None, dict[str, Any]]] = 
 }
 
 
+@pytest.mark.parametrize(
+    ("beta", "misfit", "is_wide"), [(0.2, 0.52, False), (0.2, 0.25, True), (1.0, 0.52, True)]
+)
+def test_a_low_beta_explains_errors_below_sigma(beta: float, misfit: float, is_wide: bool) -> None:
+    made, measured = reports(beta=lambda e: beta), FINE._replace(misfit=misfit)
+    of = case(made, measured, likelihood="gaussian", sigma=0.1, beta=beta)
+    assert found(of) == ({"wide_noise"} if is_wide else set())
+
+
 @pytest.mark.parametrize("name", ILL)
 def test_each_failure_is_found_alone_with_numbers_and_a_valid_fix(name: str) -> None:
     wanted, made, measured, settings = ILL[name]

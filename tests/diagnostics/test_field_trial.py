@@ -8,7 +8,9 @@ comparable if the likelihood changed). A healthy run must have no serious findin
 UNFINISHED, MISSED and TRUE_AS_WELL record results of trials; they were not predicted. The
 thresholds changed after trials on seeds 3 and 4, and not after the trial on seeds 21 and 22. The
 failures of a decoder that ignores z, "paid for nothing" and "heavy decay", were added later. The
-strength of the decay was tuned on seed 1, which the trial does not use.
+strength of the decay was tuned on seed 1, which the trial does not use. The checks of the price
+of the KL and of the codebook were tried last, on seed 31. There `wide_noise` raised one false
+alarm (mixture, σ 0.1 with β 0.2), and now takes β into account; nothing else changed.
 """
 
 import sys
@@ -49,7 +51,7 @@ BASES: dict[str, dict[str, Any]] = {
         "epochs": 40,
     },
     "fashion mlp": {
-        "data": "fashion-mnist",
+        "data": "fashion-mnist-10k",
         "examples": 3000,
         "hidden": (256, 128),
         "latent_dim": 4,
@@ -74,6 +76,27 @@ FAILURES: dict[str, tuple[str, dict[str, Any]]] = {
     "lr 0.00002": ("undertrained", {"lr": 2e-5, "epochs": 20}),
     "paid for nothing": ("ignored_latents", {"likelihood": "gaussian", "objective": "capacity"}),
     "heavy decay": ("ignored_latents", {"posterior": "point", "objective": "reconstruction"}),
+}
+FIXED = {"likelihood": "gaussian", "sigma": 0.1}
+CODES = FIXED | {"posterior": "quantised", "objective": "reconstruction"}
+PRICED = ("digits conv", "moons mlp")  # where the price of the KL is planted
+NEAR_IT: dict[str, tuple[str, dict[str, Any]]] = {  # healthy, on every data set
+    "a warm-up that ends": ("", {"likelihood": "gaussian-learned", "beta_schedule": "warmup:10"}),
+    "σ 0.1": ("", FIXED),
+    "β 0.2": ("", FIXED | {"beta": 0.2}),
+    "codebook": ("", CODES),
+}
+PRICES: dict[str, tuple[str, dict[str, Any]]] = {
+    "endless warm-up": ("unfinished_warmup", FIXED | {"beta_schedule": "warmup:4000"}),
+    "β 0.01": ("holes", FIXED | {"beta": 0.01}),
+    "σ 0.6": ("wide_noise", FIXED | {"sigma": 0.6}),
+    "dead codes": (
+        "codebook_collapse",
+        CODES | {"code_revival": 0.0, "commitment": 1000.0, "lr": 3e-3},
+    ),
+}
+FAILURES |= {
+    name: (wanted, {"epochs": 40} | given) for name, (wanted, given) in (NEAR_IT | PRICES).items()
 }
 DECAY = {  # less leaves some of z, more makes training leap about
     "digits conv": 30.0,
@@ -187,7 +210,10 @@ def trial(base: str, failure: str, seed: int, folder: Path) -> Row:
     )
 
 
-GRID = [(base, failure, seed) for base in BASES for failure in FAILURES for seed in SEEDS[base]]
+EARLIER = [name for name in FAILURES if name not in NEAR_IT | PRICES]
+GRID = [(base, failure, seed) for base in BASES for failure in EARLIER for seed in SEEDS[base]]
+GRID += [(base, failure, 31) for base in BASES for failure in NEAR_IT]
+GRID += [(base, failure, 31) for base in PRICED for failure in PRICES]
 TRUE_AS_WELL = {
     name: {"posterior_collapse", "ignored_latents"} for name in COPIES
 }  # z has nothing to tell
@@ -236,7 +262,7 @@ def main() -> None:
                 row = trial(base, failure, seed, Path(folder))
             scores = "→".join(f"{s:.2f}" for s in row.scores) if row.scores else ""
             verdict = "mended" if row.mended else "hit" if row.hit else "MISS"
-            if failure == "healthy" or (base, failure) in HARMLESS:
+            if not row.wanted or (base, failure) in HARMLESS:
                 verdict = "silent" if not row.alarms else "ALARM"
             found, after = ",".join(row.found) or "-", ",".join(row.after) or "-"
             cells = (base, seed, failure, verdict, found, row.fix, after, scores)

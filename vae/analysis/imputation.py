@@ -2,7 +2,7 @@
 
 With K draws z_k ~ q(z|x_o) and weights w_k ∝ p(x_o|z_k) p(z_k) / q(z_k|x_o), Σ w_k = 1, the
 expectation of x given its observed values x_o is about Σ w_k E[x|z_k] (Mattei & Frellsen 2019,
-https://arxiv.org/abs/1812.02633, section 3). Without a density of q, z is the output of the
+https://arxiv.org/abs/1812.02633). Without a density of q, z is the output of the
 encoder and K = 1.
 
 Where values were hidden on purpose, the expectation is compared with them: root mean squared

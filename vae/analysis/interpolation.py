@@ -136,7 +136,7 @@ def lerp(a: Floats, b: Floats, t: Doubles) -> Floats:
 
 def slerp(a: Floats, b: Floats, t: Doubles) -> Floats:
     """Return sin((1 − t) θ) / sin θ · a + sin(t θ) / sin θ · b at each t (S,), (S, Z), with the
-    angle θ between a and b (White 2016, section 2.1, https://arxiv.org/abs/1609.04468); `lerp` if
+    angle θ between a and b (White 2016, https://arxiv.org/abs/1609.04468); `lerp` if
     θ is nearly 0 or nearly π, or if one end is the origin."""
     angle = angle_between(a, b)
     if not NEARLY < angle < np.pi - NEARLY:

@@ -60,7 +60,7 @@ class Gaussian(Likelihood):
 
 class GaussianLearned(Likelihood):
     """N(x; h, σ² I) with one σ for all elements, trained together with the weights
-    (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202, section 3.1)."""
+    (sigma-VAE, Rybkin et al. 2021, https://arxiv.org/abs/2006.13202)."""
 
     noise = "learned"
     form = "squared error"
@@ -68,7 +68,7 @@ class GaussianLearned(Likelihood):
     LOWEST = -14.0  # of ln sigma²: far below any real noise; keeps float32 finite
     # Sigma begins at 1, because training stalls from a low start. At the standard deviation 1 of
     # rescaled columns it would explain uncorrelated columns alone, and no latent would open (a
-    # latent opens where its eigenvalue exceeds sigma², Lucas et al. 2019, section 4).
+    # latent opens where its eigenvalue exceeds sigma², Lucas et al. 2019).
     START, START_RESCALED = 1.0, 0.5
 
     def __init__(self, domain: Domain) -> None:

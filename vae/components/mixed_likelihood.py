@@ -33,7 +33,7 @@ def places_of(domain: Domain) -> dict[tuple[str, float], list[int]]:
 
 class Mixed(Likelihood):
     """Each column of a mixed table has the likelihood of its kind, and ln p(x|z) is their sum
-    (Nazabal et al. 2020, https://arxiv.org/abs/1807.03653, section 3.1): Gaussian, log-normal,
+    (Nazabal et al. 2020, https://arxiv.org/abs/1807.03653): Gaussian, log-normal,
     negative binomial, Bernoulli or categorical."""
 
     support = "columns"

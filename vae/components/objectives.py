@@ -127,7 +127,7 @@ def iwae(
     With v_k = w_k / Σ w for the ratios w_k, the gradient for the parameters φ of q is
     Σ v_k (∂ ln w_k/∂z_k ∂z_k/∂φ − ∂ ln q(z_k|x)/∂φ). As E[f ∂ ln q/∂φ] = E[∂f/∂z ∂z/∂φ] and
     ∂v_k/∂ ln w_k = v_k − v_k², its mean equals that of Σ v_k² ∂ ln w_k/∂z_k ∂z_k/∂φ: "doubly"
-    (Tucker et al. 2019, https://arxiv.org/abs/1810.04152, section 3). The bound contributes one
+    (Tucker et al. 2019, https://arxiv.org/abs/1810.04152). The bound contributes one
     factor v_k when ln q(z_k|x) is detached from φ; a hook on z contributes the other. Therefore
     only one loss of a `Pass` may be differentiated. The rules of the configuration refuse "doubly"
     for a posterior that is not Gaussian.

@@ -141,7 +141,7 @@ class Mixture(Prior):
 class Vamp(Prior):
     """The mean posterior of learned pseudo-inputs: the prior adapts to the encoder.
 
-    (1/C) Σ_c q(z|u_c) (Tomczak & Welling 2018, eq. 9, https://arxiv.org/abs/1705.07120). The
+    (1/C) Σ_c q(z|u_c) (Tomczak & Welling 2018, https://arxiv.org/abs/1705.07120). The
     pseudo-inputs u (C, *event) start as training examples. A temperature moves each z of component
     c to E q(z|u_c) + temperature (z − E q(z|u_c)). For a Gaussian this scales the standard
     deviations. Those of a component stay above `FLOOR`, also where q(z|x) is narrower."""

@@ -12,7 +12,7 @@ from vae.config import RunConfig, fields
 from vae.diagnostics.training_stats import TrainingStats
 
 INACTIVE = 0.01  # nats: a latent with a smaller KL is off; a posterior mean of variance 0.01,
-# the bound of Burda et al. 2016 (section 5.3), is worth ½ · 0.01 and more
+# the bound of Burda et al. 2016 (section 5), is worth ½ · 0.01 and more
 REACH = 0.25  # Σ of the learning rate: Adam moves a weight no further (Kingma & Ba 2015, 2.1)
 QUARTER = 0.25  # of the epochs: the end of training
 RATE = 2e-3  # the learning rate that a fix suggests; Adam's default is 1e-3

@@ -62,16 +62,22 @@ def holes(obs: Observations) -> Finding | NoFinding:
 
 def wide_noise(obs: Observations) -> Finding | NoFinding:
     """Detect a fixed σ of x that is much larger than the errors of the reconstructions."""
-    m, sigma = obs.model, obs.config.get("sigma")
+    m, sigma, beta = obs.model, obs.config.get("sigma"), obs.stats.beta
     if m is None or m.misfit is None or sigma is None:
         return NoFinding("The model has no fixed σ of x.", checked=False)
+    if obs.stats.kl is None:
+        return NO_KL
     error = m.misfit * sigma
     words = (
         f"The root mean squared error of x is {plain(error)}, {percent(m.misfit)} of the fixed "
         f"σ = {compact(sigma)} ({sample_name(m)})"
     )
+    # β KL + error²/2σ² has the optimum of a σ √β: a low β alone lets the errors fall below σ
+    cheap = math.sqrt(beta[-1]) if len(beta) and 0 < beta[-1] < 1 else 1.0
     if m.misfit >= WIDE:
         return NoFinding(f"{words}.")
+    if m.misfit >= WIDE * cheap:
+        return NoFinding(f"{words}, as low as β = {plain(beta[-1])} lets it fall.")
     why = "Close to the errors: the KL then costs less than the detail that it buys."
     return Finding((f"{words}: detail is not worth its KL.",), Fix("sigma", near(error), why))
 

@@ -109,7 +109,7 @@ def active_latents(inputs: Encoded) -> Result:
 
 def active_units(means: Tensor, noise: Tensor | float = 0.0) -> int:
     """Return the number of latents whose posterior mean, means (N, Z), has a variance above 0.01
-    over the examples (Burda et al. 2016, section 5.3). `noise` (N, Z), the variance with which
+    over the examples (Burda et al. 2016, section 5). `noise` (N, Z), the variance with which
     each mean was estimated, is subtracted."""
     noise = torch.as_tensor(noise).double().expand_as(means).mean(0)
     return int((means.double().var(0, correction=0) - noise > ACTIVE).sum())

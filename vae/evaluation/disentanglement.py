@@ -7,10 +7,10 @@ appendix C), each at most 1 and higher for codes whose axes are the factors:
   as a share of the factor's entropy (Chen et al. 2018, https://arxiv.org/abs/1802.04942, eq. 6);
 * sap: the same lead in how well one latent alone predicts the factor: squared correlation of a
   continuous factor, accuracy of a linear classifier of a discrete one, whose lead is at most 1
-  less the share of a class (Kumar et al. 2018, https://arxiv.org/abs/1711.00848, section 3);
+  less the share of a class (Kumar et al. 2018, https://arxiv.org/abs/1711.00848);
 * dci_disentanglement, dci_completeness, dci_informativeness: whether a latent depends on one
   factor, a factor on one latent, and all latents together predict it, by the importances of
-  boosted trees (Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ, section 2);
+  boosted trees (Eastwood & Williams 2018, https://openreview.net/forum?id=By-7dz-AZ);
 * beta_vae, factor_vae: accuracy of naming the factor that a set shares (see `factor_sets`).
 
 `chance` is the score of latents without information: 1 / F for the last two, for informativeness

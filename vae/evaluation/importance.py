@@ -43,7 +43,7 @@ def tail_shape(log_weights: Tensor) -> Tensor:
     """Return the shape k of the tail of each column of ln w (K, B), (B,); −∞ where it is flat.
 
     The tail is the M = min(K/5, 3√K) largest weights minus the largest other weight (Vehtari et
-    al. 2024, section 2.2 and appendix C).
+    al. 2024).
     """
     samples = len(log_weights)
     m = math.ceil(min(samples / 5, 3 * samples**0.5))

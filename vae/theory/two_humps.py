@@ -3,7 +3,7 @@
     p(z) = (1 − w) N(−a, s²) + w N(a, s²),   w = HEAVY,   s = WIDTH
 
 The reverse KL(q ‖ p) is an integral over q; the forward KL(p ‖ q) follows from the mean and the
-variance of p, which are also those of its best q (Bishop 2006, section 10.1.2; Minka 2005,
+variance of p, which are also those of its best q (Bishop 2006, section 10.7; Minka 2005,
 "Divergence measures and message passing"). Integrals are sums over a grid, exact to 1e-6 nats.
 """
 

@@ -40,10 +40,10 @@ WORDS = {
 of the first lesson: nature draws $\P{z \sim N(0, 1)}$, this phase lights the fraction $1/(1 + e^{-z})$, and the
 measurement has an error of standard deviation 0.1.
 
-Bayes' rule has the answer: $\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$. The numerator is easy, it is the coloured
+Bayes' rule has the answer: $\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$. The numerator is easy: it is the coloured
 curve. The denominator $p(\X{x})$ is the area under that curve. Move $\X{x}$ and watch the area.
 
-For one $z$ a sum over 100 grid points gives the area. With 20 latent variables the same grid has $100^{20}$ points.
+For a single $z$, a sum over 100 grid points gives this area. With 20 latent variables the same grid has $100^{20}$ points.
 So $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, is out of reach for a real model, and with it
 the posterior.""",
         r"""今晚测得月亮的亮面比例 $\X{x}$，要推断的是月相 $z$。这个模型比第一课的简单：先抽取 $\P{z \sim N(0, 1)}$，
@@ -80,7 +80,7 @@ part is the **KL divergence** from $\Q{q}$ to the posterior. It is 0 if they are
 the gap.
 
 Move $\Q{\mu}$ and $\Q{\sigma}$ and watch the pink bar: what the ELBO gains, the gap loses. Even the best Gaussian
-leaves [[best_gap:3]] nats, because the posterior is not Gaussian.""",
+leaves a gap of [[best_gap:3]] nats, because the posterior is not Gaussian.""",
         r"""记 $p(x,z) = p(\X{x}|z)\,\P{p(z)}$。由贝叶斯公式，对每个 $z$ 都有 $\ln p(\X{x}) = \ln p(x,z) - \ln \T{p(z|x)}$。
 任取一个密度 $\Q{q}$，减去再加上 $\ln \Q{q}$，然后对 $\Q{q}$ 取平均：
 
@@ -117,7 +117,7 @@ $\Q{\mu}$ and $\Q{\sigma}$: the flatter the dotted line under $\Q{q}$, the small
         r"""In a VAE the decoder has the weights $\theta$, the encoder the weights $\phi$. Three
 conclusions follow.
 
-1. Change $\theta$ so that the ELBO rises: then $\ln p_\theta(\X{x})$ rises, or the gap shrinks.
+1. Change $\theta$ so that the ELBO rises: then $\ln p_\theta(\X{x})$ rises, or the gap shrinks, or both.
 2. Change $\phi$ so that the ELBO rises: $\ln p_\theta(\X{x})$ does not depend on $\phi$, so the gap
 $\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$ must shrink. $\Q{q}$ comes closer to the true posterior,
 which nobody had to compute.
@@ -127,7 +127,7 @@ A slip to avoid: $\Q{q(z|x)}$ approximates the posterior $\T{p(z|x)}$, not the p
 $\P{p(z)}$.""",
         r"""记解码器的权重为 $\theta$，编码器的权重为 $\phi$。由此得到三个结论。
 
-1. 改变 $\theta$ 使证据下界上升：那么 $\ln p_\theta(\X{x})$ 上升，或者差距缩小。
+1. 改变 $\theta$ 使证据下界上升：那么 $\ln p_\theta(\X{x})$ 上升，或者差距缩小，或者兼而有之。
 2. 改变 $\phi$ 使证据下界上升：$\ln p_\theta(\X{x})$ 与 $\phi$ 无关，
 所以差距 $\T{\mathrm{KL}(q_\phi\,\|\,p_\theta(z|x))}$ 必然缩小。$\Q{q}$ 更接近真实后验了，而真实后验始终不必算出来。
 3. 因此只用证据下界这一个目标，就能同时训练两个网络。

@@ -155,14 +155,14 @@ $\Q{\mu}$ it falls like $1/\sqrt{K}$: the tighter the bound, the weaker the sign
 The **doubly reparameterised** gradient is another estimate with the same mean. Its ratio rises like
 $\sqrt{K}$ for large $K$.
 
-Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: for the rise, huge ratios must also be
-rare enough.""",
+Move $\Q{\sigma}$ below 0.7 and watch the green line turn down: it rises only if huge values of
+$p(\X{x}, z)/\Q{q(z|x)}$ are rare enough.""",
         r"""编码器靠带噪声的梯度学习。梯度的均值除以标准差，就是**信噪比**（signal-to-noise ratio），见图和表。
 对 $\Q{\mu}$ 求普通梯度，信噪比按 $1/\sqrt{K}$ 下降：下界越紧，编码器得到的信号越弱。
 
 **双重重参数化**（doubly reparameterised）的梯度是另一种估计，均值相同，$K$ 很大时信噪比却按 $\sqrt{K}$ 上升。
 
-把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：信噪比要上升，极大的比值还必须足够少见。""",
+把 $\Q{\sigma}$ 调到 0.7 以下，观察绿线转而向下：只有当 $p(\X{x}, z)/\Q{q(z|x)}$ 极少取到极大的值时，信噪比才会上升。""",
     ),
     "images.title": Text("The gaps of a real model", "真实模型的差距"),
     "images.caption": Text(
@@ -178,7 +178,7 @@ Click on dots, also at the edge of the cloud. Watch how far the solid lines are 
 this is the amortisation gap, and here it is often much the larger one.
 
 Then choose another run. A Gaussian $p(\X{x}|z)$ is a density of grey levels, so $\ln p(\X{x})$ may be
-positive. A Bernoulli $p(\X{x}|z)$ of grey values is no probability of $\X{x}$: compare the gaps only.""",
+positive. With a Bernoulli $p(\X{x}|z)$ grey values have no true probability: then compare the gaps only.""",
         r"""只有两个隐变量时，图像的真实后验算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
 右图把它同编码器的 $\Q{q(z|x)}$，以及只为这一张图像搜索到的最好的高斯分布相比较。
 

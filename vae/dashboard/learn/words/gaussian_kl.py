@@ -111,8 +111,8 @@ the model trains as with $\beta = 2$. With $+\ln\Q{\sigma}$ the value can be neg
 never is, and training drives $\Q{\sigma}$ to 0. With $\Q{\sigma}$ in place of $\Q{\sigma}^2$ the value
 is a little wrong almost everywhere.
 
-Set $\Q{\sigma} = 1$ and watch the last two bars. Now both are right: no test at $\Q{\sigma} = 1$
-finds these slips.
+Set $\Q{\sigma} = 1$ and watch the last two bars. Now both are right: a test at $\Q{\sigma} = 1$
+finds neither slip.
 
 A widely read text prints the objective as $-\|x-\mu\|^2 + \K{\mathrm{KL}}$, where $\mu$ is the
 decoder's output. To be maximised, with unit variance, it must be
@@ -144,7 +144,7 @@ $\Q{\sigma} = 1$ and watch its bar: a dimension that costs nothing says nothing 
     ),
     "samples.title": Text("And without a formula?", "要是没有公式呢？"),
     "samples.text": Text(
-        r"""Many other distributions have no closed form. Then $M$ samples of $\Q{q}$ give a **Monte
+        r"""For many other distributions the KL has no closed form. Then $M$ samples of $\Q{q}$ give a **Monte
 Carlo estimate**. It is right on average, but a single estimate can even be negative.
 
 A small dot is the error of one estimate of $\K{\mathrm{KL}} = [[kl]]$ nats, a large dot the
@@ -153,8 +153,8 @@ typical error of [[runs:0]] of them. With $M = [[few:0]]$ it is [[error]] nats.
 At which $M$ does the typical error fall to a tenth of that, the dashed line?
 
 [[verdict]]""",
-        r"""换成别的分布，往往没有解析解。这时可以从 $\Q{q}$ 中抽取 $M$ 个样本，
-作**蒙特卡罗估计**（Monte Carlo estimate）。它平均起来是对的，但单独一次估计甚至可能为负。
+        r"""换成别的分布，KL散度往往没有解析解。这时可以从 $\Q{q}$ 中抽取 $M$ 个样本，
+作**蒙特卡罗估计**（Monte Carlo estimate）。多次估计的平均是对的，但单独一次估计甚至可能为负。
 
 真值是 $\K{\mathrm{KL}} = [[kl]]$ 奈特。小点是一次估计的误差，大点是 [[runs:0]] 次估计的典型误差；
 当 $M = [[few:0]]$ 时，典型误差为 [[error]] 奈特。
@@ -170,16 +170,16 @@ approximate it.
 
 The **reverse** $\mathrm{KL}(\Q{q}\,\|\,\T{p})$, as in the gap of the ELBO, punishes $\Q{q}$ for mass
 where $\T{p}$ is small: its minimum $\Q{q_1}$ *chooses* a hump. The **forward**
-$\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood lowers, punishes $\Q{q}$ for missing mass
+$\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood minimises, punishes $\Q{q}$ for missing mass
 where $\T{p}$ is large: its minimum $\Q{q_2}$ *covers* both.
 
-The table measures both by both divergences: each wins by its own. Move the humps together and
+The table measures both by both divergences: each is the better one by its own. Move the humps together and
 watch $\Q{q_1}$: below which $a$ does it cover both?""",
         r"""KL散度不对称。这里的目标 $\T{p}$ 有两个峰，而只能用一个高斯分布 $\Q{q}$ 去近似它。
 
 证据下界的差距是**逆向KL散度**（reverse KL）$\mathrm{KL}(\Q{q}\,\|\,\T{p})$。
 $\T{p}$ 很小的地方，$\Q{q}$ 若有概率就要受罚，所以最优的 $\Q{q_1}$ **选择**一个峰。
-最大似然减小的是**前向KL散度**（forward KL）$\mathrm{KL}(\T{p}\,\|\,\Q{q})$。
+最大似然最小化的是**前向KL散度**（forward KL）$\mathrm{KL}(\T{p}\,\|\,\Q{q})$。
 $\T{p}$ 很大的地方，$\Q{q}$ 若没有概率就要受罚，所以最优的 $\Q{q_2}$ **覆盖**两个峰。
 
 下表用两种散度来衡量两者：各自只在自己的标准下最好。让两峰靠近，观察 $\Q{q_1}$：$a$ 小到多少，它就覆盖两个峰了？""",

@@ -63,11 +63,11 @@ Which lit share is the rarest in a month? Click at that place; its height does n
 most common, and even allows moons that are 120 % lit.
 
 The simplest hidden cause is a choice among $K$ components: draw one of them, then draw $\X{x}$ from its Gaussian.
-This is a **Gaussian mixture model**. Raise $K$ and watch the mean log-likelihood rise toward the limit on the right of
-the formula, which only the true density $p^*$ reaches. A nat is the unit of natural logarithms.
+This is a **Gaussian mixture model**. Raise $K$ and watch the mean log-likelihood, at the left of the formula, rise
+toward its limit at the right. Only the true density $p^*$ reaches this limit. A nat is the unit of natural logarithms.
 
 A VAE takes the next step: its $z$ is continuous, so $p(\X{x})$ mixes infinitely many Gaussians.""",
-        r"""半月最少见，因为那时亮面比例变化最快。用一个高斯分布去拟合（图中的曲线），却成了半月最常见，甚至还有亮面占 120 % 的月亮。
+        r"""半月最少见，因为那时亮面比例变化最快。用一个高斯分布去拟合（图中的曲线），结果却是半月最常见，甚至出现了亮面占 120 % 的月亮。
 
 最简单的隐变量只有 $K$ 种取值：先从 $K$ 个成分中选一个，再从它的高斯分布中抽取 $\X{x}$。
 这就是**高斯混合模型**（Gaussian mixture model）。增大 $K$，看平均对数似然怎样逼近公式右边的上限；
@@ -108,11 +108,11 @@ Both networks are learned from the pictures alone. The next lesson derives the o
 it a region: training draws $z$ from $\Q{q(z|x)}$, so every $z$ of this region must decode to the picture.
 
 Each row walks from the $z$ of the full moon to that of the half moon. Averaging the pixels shows two moons at
-once. The autoencoder is good at its 24 points and breaks up in between; the VAE was trained in between too.
+once. The autoencoder's pictures are right at its 24 points and break up in between. The VAE was trained in between too.
 
 Error in between: VAE [[error_vae:3]], autoencoder [[error_autoencoder:3]], pixels [[error_pixels:3]].""",
-        r"""两个模型学习了同样的 24 张月亮。**自编码器**（autoencoder）为每张图只记一个点 $z$；
-变分自编码器则记一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这片区域里的每个 $z$ 都必须解码成这张图。
+        r"""两个模型学习了同样的 24 张月亮。**自编码器**（autoencoder）把每张图编码成一个点 $z$；
+变分自编码器则编码成一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这片区域里的每个 $z$ 都必须解码成这张图。
 
 每一行都从满月的 $z$ 走到半月的 $z$。像素平均会让两个月亮重叠；普通自编码器在那 24 个点上很准，
 走到中间，图像就破碎了；变分自编码器训练时已经到过中间的位置。
@@ -126,7 +126,7 @@ between pictures and new samples possible.
 
 Raise $K$ once more, up to 6. Or press "Open this as a run" to train a VAE on 2,000 moons that are also tilted: two
 causes, two latents. The Latent space page then shows the month as a ring.""",
-        """变分自编码器为每张图记一片区域，普通自编码器只记一个点：这是两者的主要区别，插值和采样因此才有可能。
+        """变分自编码器把每张图编码成一片区域，普通自编码器只编码成一个点：这是两者的主要区别，也正因为如此，才能插值和采样。
 
 再把 $K$ 增大到 6 试试。也可以点“作为训练任务打开”，在 2000 张倾角也会变化的月亮上训练：两个原因，两个隐变量。
 那时在隐空间页面（Latent space）上，一个月会排成一个环。""",

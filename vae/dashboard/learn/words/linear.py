@@ -43,7 +43,7 @@ So here a VAE can be checked: we can predict what it learns before it trains."""
     "guess.text": Text(
         r"""Give the model sixteen latents, the noise variance $\sigma^2 = 0.05$ and the weight $\beta = 4$ of
 the KL. Each latent can carry one principal direction. It is **open** (in use) only if this direction
-varies enough to be worth the KL; the rule stands below.
+varies enough to be worth the KL; the formula below is the rule.
 
 Which is the last latent that is open? Click on its bar.""",
         r"""给模型 16 个隐变量，噪声方差 $\sigma^2 = 0.05$，KL 的权重 $\beta = 4$。每个隐变量可以表示一个主方向。

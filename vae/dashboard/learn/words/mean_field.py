@@ -58,7 +58,7 @@ small.""",
     ),
     "guess.text": Text(
         r"""Now the posterior is a Gaussian with two correlated coordinates. Each coordinate alone has the standard deviation 1.
-Knowing one, the other is known much better: that is what the narrow ridge shows.
+If one is known, the other is known much better: this is what the narrow ridge shows.
 
 Mean field fits it with two independent factors. Which standard deviation will each factor have? Click at this number
 on the $z_1$ axis, between 0 and 3.""",

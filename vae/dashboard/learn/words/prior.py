@@ -3,15 +3,15 @@
 from vae.dashboard.learn.lesson import Text
 
 FAR = Text(
-    r"Points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon; diamonds lie outside of the map. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from 0.25 on. Below: decoded draws, with their mean distance to the nearest real moon.",
-    r"彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月；边上的菱形表示落在图外的点。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
+    r"Points: means of $\Q{q(z|x)}$, from dark (new moon) to bright (full moon); diamonds lie outside the map. Grey: draws from $\P{p(z)}$; circles: 1σ and 2σ of N(0, I). Red: what is decoded here is no moon. Below: decoded draws, with their mean distance to the nearest real moon.",
+    r"彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月；边上的菱形表示落在图外的点。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：这里解码出来的不像月亮。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
 )
 
 WORDS = {
     "title": Text("Why the prior is N(0, I)", "先验为什么是 N(0, I)"),
     "caption": Text(
-        r"60 pictures of the moon, two latents. Points: means of $\Q{q(z|x)}$, dark for new moon, bright for full moon. Grey: draws from $\P{p(z)}$, circles at 1σ and 2σ of N(0, I). Red: decoded pictures far from every real moon, deepest from 0.25 on. Below: decoded draws, with their mean distance to the nearest real moon.",
-        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：解码出来与任何真实月亮都相差很远，距离达到 0.25 时颜色最深。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
+        r"60 moons, two latents. Points: means of $\Q{q(z|x)}$, from dark (new moon) to bright (full moon). Grey: draws from $\P{p(z)}$; circles: 1σ and 2σ of N(0, I). Red: what is decoded here is no moon. Below: decoded draws, with their mean distance to the nearest real moon.",
+        r"60 张月亮图像，两个隐变量。彩色点：$\Q{q(z|x)}$ 的均值，颜色由深到亮对应由新月到满月。灰色：从 $\P{p(z)}$ 抽取的点，圆为 N(0, I) 的 1σ 和 2σ。红色：这里解码出来的不像月亮。下方：抽取的点解码后的图像，以及它们到最近的真实月亮的平均距离。",
     ),
     "beta.caption": FAR,
     "sandbox.caption": FAR,
@@ -118,7 +118,7 @@ $\Q{q(z)}$ 到先验的 $\K{\mathrm{KL}}$ 则什么也换不来。在这里，�
     ),
     "beta.title": Text("β pulls the points in", "β 把点拉进来"),
     "beta.text": Text(
-        r"""The weight $\beta$ of the $\K{\mathrm{KL}}$ leads from one model to the other. At $\beta = 0$ the right
+        r"""Change the weight $\beta$ of the $\K{\mathrm{KL}}$, and one model turns into the other. At $\beta = 0$ the right
 model is an autoencoder again: its $\Q{\sigma}$ falls to 0.
 
 Choose one $\beta$ after the other. Watch two things: with each larger $\beta$ the

@@ -5,9 +5,9 @@ from vae.dashboard.learn.lesson import Text
 WORDS = {
     "title": Text("The ELBO taken apart", "拆开证据下界"),
     "caption": Text(
-        r"The moon of the last lesson, $\X{x} = 0.8$. Each point of the plane is one Gaussian $\Q{q}$. Contours "
-        r"show, in steps of half a nat, how much worse each term is there than at its own best point: blue the reconstruction, orange the KL; the numbers are nats.",
-        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；等高线每半奈特一条，表示每一项在该处比它自己的最优点差多少：蓝色是重构项，橙色是 KL，数字的单位是奈特。",
+        r"The moon of the last lesson, $\X{x} = 0.8$. Each point of the plane is one Gaussian $\Q{q}$. Blue "
+        r"contours: how many nats the reconstruction loses against its own best point; orange contours: the same for the KL. One contour every half nat.",
+        r"仍是上一课的月亮，$\X{x} = 0.8$。平面上每一点是一个高斯分布 $\Q{q}$；蓝色等高线：重构项比它自己的最优点差多少奈特；橙色等高线：KL 比它自己的最优点差多少。每半奈特一条。",
     ),
     "beta": Text("weight of the KL", "KL 的权重"),
     "training": Text("of the training", "训练进度"),
@@ -69,7 +69,7 @@ $s$ 则很重要：它决定误差相对于 KL 有多贵。
 
 注意符号：要最大化的是“负误差减 KL”。一份流传很广的讲义在这里印成了“加 KL”。""",
     ),
-    "guess.title": Text("Make the KL eight times as dear", "把 KL 的价格乘以 8"),
+    "guess.title": Text("Make the KL eight times as expensive", "把 KL 的价格乘以 8"),
     "guess.text": Text(
         r"""Multiply the KL by $\beta = 8$. With $\beta = 1$ the best $\Q{q}$ had its mean at $\mu = 1.17$.
 
@@ -80,14 +80,14 @@ Where is the best mean now? Click at that $\mu$.""",
     ),
     "beta.title": Text("β is an exchange rate", "β 是汇率"),
     "beta.text": Text(
-        r"""$\beta$ (in some texts $\lambda$) says how many nats of reconstruction one nat of KL costs. The dark
+        r"""$\beta$ (in some texts $\lambda$) says how many nats of reconstruction one nat of KL costs. The thick
 line joins the best $\Q{q}$ for every $\beta$.
 
 As $\beta$ goes to 0, $\Q{q}$ becomes a needle, as in a plain autoencoder. As $\beta$ grows, $\Q{q}$
 becomes the prior: this is **posterior collapse**. Only $\beta = 1$ maximises the ELBO.
 
 Move $\beta$ and watch both numbers: as one falls, the other rises.""",
-        r"""$\beta$（有的文献写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。深色曲线是 $\beta$ 变化时最优的 $\Q{q}$ 走过的路。
+        r"""$\beta$（有的文献写作 $\lambda$）表示一奈特的 KL 值多少奈特的重构。粗线是 $\beta$ 变化时，最优的 $\Q{q}$ 走过的路。
 
 $\beta$ 趋于 0 时，$\Q{q}$ 变成一根针，与普通自编码器一样。$\beta$ 增大时，$\Q{q}$ 趋于先验，
 这就是**后验坍塌**（posterior collapse）。只有 $\beta = 1$ 时，最大化的才是证据下界。
@@ -124,8 +124,8 @@ on the curve. Press Train to watch them move there.""",
 KL rises, because each nat of it improves the reconstruction by more than one nat. Both terms
 are in nats; $\ln p(\X{x}|z)$ can be positive, because a density can exceed 1.
 
-Move the slider and compare the path with the dotted line. Where the path falls more steeply, the
-$\E{\mathrm{ELBO}}$ rises. Where it follows the line, the $\E{\mathrm{ELBO}}$ stays the same.
+Move the slider and compare the path with the dotted line. Where the path falls more steeply than
+this line, the $\E{\mathrm{ELBO}}$ rises. Where it runs along the line, the $\E{\mathrm{ELBO}}$ stays the same.
 
 Then choose another run, perhaps one with another $\beta$.""",
         r"""训练刚开始时，隐变量几乎不含信息：KL 很小，重构很差。随后 KL 上升，因为每多一奈特的 KL，重构的改进不止一奈特。
