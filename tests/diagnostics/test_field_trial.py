@@ -9,8 +9,9 @@ UNFINISHED, MISSED and TRUE_AS_WELL record results of trials; they were not pred
 thresholds changed after trials on seeds 3 and 4, and not after the trial on seeds 21 and 22. The
 failures of a decoder that ignores z, "paid for nothing" and "heavy decay", were added later. The
 strength of the decay was tuned on seed 1, which the trial does not use. The checks of the price
-of the KL and of the codebook were tried last, on seed 31. There `wide_noise` raised one false
-alarm (mixture, σ 0.1 with β 0.2), and now takes β into account; nothing else changed.
+of the KL and of the codebook were tried last, on seed 31. There `wide_noise` raised two false
+alarms (mixture, σ 0.1: with β 0.2, and with a codebook). It now takes β into account and needs a
+KL; nothing else changed.
 """
 
 import sys
@@ -217,6 +218,9 @@ GRID += [(base, failure, 31) for base in PRICED for failure in PRICES]
 TRUE_AS_WELL = {
     name: {"posterior_collapse", "ignored_latents"} for name in COPIES
 }  # z has nothing to tell
+TRUE_AS_WELL |= {  # with a hundredth of the KL a posterior of the moons shrinks to a point
+    name: {"variance_floor"} for name in ("endless warm-up", "β 0.01")
+}
 UNFINISHED = {  # fixes that improve a run and do not end its failure
     ("moons mlp", "lr 0.00002"): "20 epochs are too few at any learning rate",
     ("shapes conv", "lr 0.00002"): "likewise",

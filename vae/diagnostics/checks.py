@@ -12,7 +12,9 @@ REACH (seeds 3 and 4; tried again only on these, so they are no independent test
 on two unused seeds, 21 and 22, changed nothing: the checks named 60 of 61 planted failures, and
 none in 8 healthy runs. A decoder that ignores z was planted later, on the same seeds and with the
 same thresholds: the checks named 15 of 16. The checks of the price of the KL
-(`objective_checks`) came last, with the runs of the lesson on failures, and had no field trial.
+(`objective_checks`) and of the codebook came last. On seed 31 they named 8 of 8 planted failures,
+and `wide_noise` raised two false alarms in 20 healthy runs on five data sets. It was changed for
+these, and then raised none there.
 """
 
 from vae.diagnostics import (
