@@ -47,7 +47,8 @@ def picture(view: View) -> Picture:
     components = int(view.number("components"))
     strips = {"pixels": pixels()}
     strips |= {name: o.arrays["strip"] for name, o in zip(ROWS, view.outcomes, strict=False)}
-    errors = {name: moons.distance_to_moons(strip)[2:-2].mean() for name, strip in strips.items()}
+    measured = strips.items() if view.step == "between" else ()
+    errors = {name: moons.distance_to_moons(strip)[2:-2].mean() for name, strip in measured}
     numbers: dict[str, float | str] = {
         "score": moons.mixture(components)[-1],
         "highest": moons.HIGHEST,

@@ -45,6 +45,9 @@ def log_normal(value: Doubles, mean: Doubles | float = 0.0, sd: float = 1.0) -> 
     return density
 
 
+_WEIGHT = np.exp(log_normal(_UNIT)) * (_UNIT[1] - _UNIT[0])  # of each node of _UNIT
+
+
 def log_likelihood(x: float, z: Doubles) -> Doubles:
     """Return ln p(x|z) for each z."""
     return log_normal(x - lit_fraction(z), 0.0, NOISE)
@@ -74,18 +77,21 @@ def bound(x: float, mean: float, sd: float) -> Bound:
     ln p(x) = ELBO + KL(q(z) ‖ p(z|x)) (Kingma & Welling 2014, equations 1 to 3). The ELBO takes
     the closed form of KL(q(z) ‖ p(z)); the gap is integrated separately, so the sum is a check.
     """
-    z, log_q = mean + sd * _UNIT, log_normal(_UNIT) - np.log(sd)
-    weight = np.exp(log_normal(_UNIT)) * (_UNIT[1] - _UNIT[0])
-    reconstruction = -float(weight @ log_likelihood(x, z))
-    kl = 0.5 * (mean**2 + sd**2 - 1.0) - np.log(sd)
-    gap = float(weight @ (log_q - log_posterior(x, z)))
-    return Bound(log_evidence(x), reconstruction, float(kl), -reconstruction - float(kl), gap)
+    reconstruction, kl = terms(x, mean, sd)
+    log_q = log_normal(_UNIT) - np.log(sd)
+    gap = float(_WEIGHT @ (log_q - log_posterior(x, mean + sd * _UNIT)))
+    return Bound(log_evidence(x), reconstruction, kl, -reconstruction - kl, gap)
+
+
+def terms(x: float, mean: float, sd: float) -> tuple[float, float]:
+    """Return −E_q[ln p(x|z)] and KL(q(z) ‖ p(z)) for q = N(mean, sd²)."""
+    reconstruction = -float(_WEIGHT @ log_likelihood(x, mean + sd * _UNIT))
+    return reconstruction, float(0.5 * (mean**2 + sd**2 - 1.0) - np.log(sd))
 
 
 def expected_squared_error(x: float, mean: float, sd: float) -> float:
     """Return E_q[(x − f(z))²] for q = N(mean, sd²)."""
-    weight = np.exp(log_normal(_UNIT)) * (_UNIT[1] - _UNIT[0])
-    return float(weight @ (x - lit_fraction(mean + sd * _UNIT)) ** 2)
+    return float(_WEIGHT @ (x - lit_fraction(mean + sd * _UNIT)) ** 2)
 
 
 CONSTANT = float(np.log(NOISE) + _HALF_LOG_2PI)  # reconstruction − E_q[(x − f(z))²] / 2s²
@@ -99,8 +105,8 @@ def best_gaussian(x: float, beta: float = 1.0) -> tuple[float, float]:
     """
 
     def loss(at: Doubles) -> float:
-        found = bound(x, float(at[0]), float(np.exp(at[1])))
-        return found.reconstruction + beta * found.kl
+        reconstruction, kl = terms(x, float(at[0]), float(np.exp(at[1])))
+        return reconstruction + beta * kl
 
     fraction = np.clip(x, 0.05, 0.95)
     start = np.array([np.log(fraction / (1 - fraction)) / (1 + 0.1 * beta), -0.5])
@@ -121,6 +127,5 @@ class Landscape(NamedTuple):
 def landscape(x: float) -> Landscape:
     """Return both terms for means from −1 to 3 and widths from 0.02 to 1.6."""
     means, sds = np.linspace(-1.0, 3.0, 61), np.linspace(0.02, 1.6, 41)
-    terms = [[bound(x, float(mean), float(sd)) for mean in means] for sd in sds]
-    parts = np.array([[(b.reconstruction, b.kl) for b in row] for row in terms])
+    parts = np.array([[terms(x, float(mean), float(sd)) for mean in means] for sd in sds])
     return Landscape(means, sds, parts[..., 0], parts[..., 1])

@@ -8,12 +8,13 @@ from functools import lru_cache
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.mixture import GaussianMixture
 
 from vae.base.records import Floats
 from vae.data.synthetic import draw_moons
 from vae.theory import Doubles
 
+SWEEPS, TOLERANCE = 500, 1e-5  # of expectation maximisation; nats
+LEAST = 1e-6  # added to each variance
 HIGHEST = float(np.log(4 / np.pi))  # E[ln p(x)] of the arcsine law: no model exceeds it
 
 
@@ -44,17 +45,25 @@ def mixture(components: int) -> tuple[Doubles, Doubles, Doubles, float]:
     The search begins at quantiles, which is quick and ends in a mixture as symmetric as the law.
     Half a month has the shares of the whole one.
     """
-    x = month()[: len(month()) // 2, None]
-    start = {
-        "weights_init": np.full(components, 1 / components),
-        "means_init": np.quantile(x, (np.arange(components) + 0.5) / components)[:, None],
-        "precisions_init": np.full((components, 1, 1), 4.0 * components**2),
-        "init_params": "random_from_data",  # replaced by the three above
-    }
-    fit = GaussianMixture(components, tol=1e-5, max_iter=500, random_state=0, **start).fit(x)
-    order = np.argsort(fit.means_[:, 0])
-    sds = np.sqrt(fit.covariances_[order, 0, 0])
-    return fit.weights_[order], fit.means_[order, 0], sds, float(fit.score(x))
+    x = month()[: len(month()) // 2, None]  # (N, 1)
+    weights, variances = np.full(components, 1 / components), np.full(components, 0.25)
+    means = np.quantile(x, (np.arange(components) + 0.5) / components)
+    variances /= components**2
+    score = -np.inf
+    for _ in range(SWEEPS):
+        # E step, with sums instead of logsumexp: a component is near every x
+        joint = (
+            weights / np.sqrt(2 * np.pi * variances) * np.exp(-0.5 * (x - means) ** 2 / variances)
+        )
+        total = joint.sum(1, keepdims=True)
+        before, score = score, float(np.log(total).mean())
+        if score - before < TOLERANCE:
+            break
+        joint /= total
+        sizes = joint.sum(0)  # M step
+        weights, means = sizes / len(x), (joint * x).sum(0) / sizes
+        variances = (joint * (x - means) ** 2).sum(0) / sizes + LEAST
+    return weights, means, np.sqrt(variances), score
 
 
 def mixture_density(components: int, share: Doubles) -> Doubles:
