@@ -175,10 +175,10 @@ $p(\X{x}|z)\,\P{p(z)}$. The picture on the right compares it with the encoder's 
 best Gaussian, found by a search for this image alone.
 
 Click on dots, also at the edge of the cloud. Watch how far the solid lines are from the dashed ones:
-this is the amortisation gap, and here it is often much the larger one.
+this is the amortisation gap, here often the larger one.
 
-Then choose another run. A Gaussian $p(\X{x}|z)$ is a density of grey levels, so $\ln p(\X{x})$ may be
-positive. With a Bernoulli $p(\X{x}|z)$ grey values have no true probability: then compare the gaps only.""",
+Then choose another run. A Gaussian $p(\X{x}|z)$ is a density, so $\ln p(\X{x})$ may be positive. With a
+Bernoulli, grey values have no true probability: compare the gaps only.""",
         r"""只有两个隐变量时，图像的真实后验算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
 右图把它同编码器的 $\Q{q(z|x)}$，以及只为这一张图像搜索到的最好的高斯分布相比较。
 
