@@ -24,6 +24,7 @@ EARLY = 250  # steps of t-SNE with early exaggeration
 # Up to so many points, exact neighbours take a sixth of the time of approximate ones, and late
 # steps by Barnes and Hut half of the time of steps on a grid, which grows with the map
 FEW = 10_000
+GRID = 2_500  # points from which early steps on a grid are faster than by Barnes and Hut
 
 Progress = Callable[[float, Floats | None], None]
 
@@ -81,7 +82,8 @@ def tsne(
     points = TSNEEmbedding(
         start, near, n_jobs=jobs, random_state=seed, callbacks=follow, callbacks_every_iters=25
     )
-    points.optimize(EARLY, True, exaggeration=12, momentum=0.5, negative_gradient_method="fft")
+    early = "bh" if len(x) < GRID else "fft"
+    points.optimize(EARLY, True, exaggeration=12, momentum=0.5, negative_gradient_method=early)
     points.optimize(iterations, True, momentum=0.8, negative_gradient_method=late)
     note = f"KL(P‖Q) {fixed(points.kl_divergence, 3)} nats after {EARLY + iterations} iterations"
     return Projection(np.asarray(points, np.float32), ("t-SNE 1", "t-SNE 2"), note)
