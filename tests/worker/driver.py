@@ -4,9 +4,9 @@ those of an uninterrupted run.
 `python -m tests.worker.driver boundaries ROOT EVERY` kills at every EVERY-th write boundary, and
 `… power ROOT EVERY` drops there the bytes not flushed to the disk, as a loss of power does,
 `… random ROOT KILLS` kills at KILLS random moments, and `… choices ROOT KILLS` as often in runs of
-every valid combination of objective, posterior and prior, a third of them in the middle of a
-write. All print a summary as one JSON object. The process forks each victim from itself, because
-importing torch a hundred times would take minutes.
+every valid combination of objective, posterior and prior and of further kinds of data and network,
+a third of them in the middle of a write. All print a summary as one JSON object. The process forks
+each victim from itself, because importing torch a hundred times would take minutes.
 
 The law: a killed and resumed run ends like an uninterrupted run with the same `changes.jsonl`. (A
 request that was not yet recorded when the worker died takes effect later.)
@@ -26,12 +26,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vae.base import files
 from vae.base.records import Tick
 from vae.config import TABLES, RunConfig
-from vae.data import load
+from vae.data import load, mapping
 from vae.runs import Run, listing
 from vae.training import metrics, milestones
 from vae.worker import train as worker
@@ -41,11 +42,12 @@ TIMES = ("seconds", "images_per_second")
 TINY = {"examples": 30, "epochs": 2, "batch_size": 8, "frames": 3}  # 24 to train on: 6 steps
 LONG = {"examples": 1000, "epochs": 5, "batch_size": 10, "frames": 5}  # 800: 400 steps
 SHORT = {"examples": 500, "epochs": 4, "batch_size": 10, "frames": 4}  # 400: 160 steps
-SHARED = {"data": "mixture", "likelihood": "gaussian", "hidden": (8,), "threads": 1, "lr": 1e-2}
+SHARED = {"data": "mixture", "likelihood": "gaussian", "threads": 1, "lr": 1e-2}
 
 
 def create(root: Path, name: str, settings: dict[str, Any]) -> Run:
-    config = RunConfig.of(device="cpu", **SHARED, **settings)
+    layers = {"hidden": (8,)} if settings.get("network", "mlp") == "mlp" else {}
+    config = RunConfig.of(**{"device": "cpu"} | SHARED | layers | settings)
     data = load(config.data, examples=config.examples, options=config.chosen("data"))
     return Run.create(root, config, data, name)
 
@@ -314,14 +316,41 @@ def combinations() -> Iterator[dict[str, Any]]:
     tables = [[(kind, name) for name in TABLES[kind]] for kind in MODELS]
     for rows in itertools.product(*tables):
         with contextlib.suppress(ValueError):
-            RunConfig.of(**SHARED, **SHORT, **dict(rows))
+            RunConfig.of(**SHARED | SHORT | dict(rows))
             yield SHORT | dict(rows)
 
 
+def further(root: Path) -> Iterator[dict[str, Any]]:
+    """Yield settings with other networks, other likelihoods, and data in files."""
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    counts = rng.negative_binomial(2, 0.3, (500, 6)) * rng.integers(0, 2, (500, 6))
+    np.save(root / "counts.npy", counts)
+    np.save(root / "series.npy", rng.random((500, 16, 2), np.float32))
+    np.save(root / "mapped.npy", rng.random((500, 12), np.float32))
+    lines = [
+        f"{x:.3f},{c},{'ab'[c % 2]}" for x, c in zip(rng.random(500), counts[:, 0], strict=True)
+    ]
+    (root / "mixed.csv").write_text("\n".join(["height,visits,city", *lines]) + "\n")
+    pictures = {"data": "moon-phases", "size": 8, "likelihood": "bernoulli", "examples": 100}
+    yield SHORT | pictures | {"network": "conv", "channels": (2, 3)}
+    yield SHORT | pictures | {"network": "resnet", "channels": (2, 3)}
+    series = {"data": str(root / "series.npy"), "data_layout": "series", "examples": 0}
+    yield SHORT | series | {"network": "conv1d", "channels": (2, 3)}
+    zinb = {"data": str(root / "counts.npy"), "likelihood": "zero-inflated-negative-binomial"}
+    yield SHORT | zinb | {"examples": 0}
+    mixed = {"data": str(root / "mixed.csv"), "likelihood": "mixed", "data_label": "none"}
+    yield SHORT | mixed | {"examples": 0}
+    yield SHORT | {"data": str(root / "mapped.npy"), "examples": 0}
+    yield SHORT | {"precision": "bf16"}
+
+
 def choices(root: Path, kills: int) -> dict[str, Any]:
-    """Kill runs of every combination in turn, `kills` times in all; the learning rate moves."""
+    """Kill runs of every combination and of the further kinds in turn, `kills` times in all; the
+    learning rate moves."""
     milestones.SNAPSHOT_EXAMPLES = 10 * SHORT["batch_size"]
-    draw, all_settings = random.Random(1), list(combinations())
+    mapping.MAPPED = 10_000  # bytes: a file of a few examples is mapped
+    draw, all_settings = random.Random(1), [*further(root / "data"), *combinations()]
     found = {"combinations": len(all_settings), "kills": 0, "in_write": 0, "in_epoch": 0}
     changes, each = 0, 1 + math.ceil(kills / len(all_settings))
     for k, settings in enumerate(all_settings):
