@@ -76,6 +76,20 @@ def test_python_objects_are_named_and_not_run(tmp_path: Path) -> None:
         assert not (tmp_path / "run").exists()
 
 
+def test_a_small_file_of_large_tensors_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.pt"
+    torch.save({"a": torch.zeros(1).expand(10**10)}, path)
+    with pytest.raises(ValueError, match=r"its tensors take 37.3 GiB: they repeat values"):
+        load(path)
+    torch.save({str(k): torch.zeros(10**6) for k in range(3)}, path)
+    packed = tmp_path / "packed.pt"
+    with zipfile.ZipFile(path) as whole, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        for info in whole.infolist():
+            out.writestr(info.filename, whole.read(info))
+    with pytest.raises(ValueError, match="was packed again"):
+        check_kind(packed)
+
+
 @pytest.mark.parametrize(
     ("members", "kind"),
     [

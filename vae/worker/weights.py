@@ -20,13 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vae.base import files
+from vae.base.archives import has_overlaps
 from vae.base.foreign import one_line, quoted
+from vae.base.numbers import byte_count
 from vae.worker.launcher import ENVIRONMENT, PROJECT
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SECONDS = 600  # of the process, at most
+TIMES, SPARE = 4, 2**26  # tensors take at most so many times the bytes of the file, and these
 WEIGHTS, RESULT = "weights.safetensors", "result.json"
 WAY_OUT = "Load it where it was made, and save the weights: torch.save(model.state_dict(), FILE)."
 PROGRAMS = {  # a member of the archive → the kind of file
@@ -74,6 +77,7 @@ def convert(source: Path, target: Path) -> Converted:
             raise ValueError(f"{source.name} cannot be read: its process ended ({last}).")
         if "problem" in result:
             raise ValueError(result["problem"])
+        target.parent.mkdir(parents=True, exist_ok=True)
         files.replace(target, (Path(folder) / WEIGHTS).read_bytes())
     return Converted(tuple(result["names"]), result["key"], tuple(result["left"]))
 
@@ -87,12 +91,15 @@ def check_kind(source: Path) -> None:
             raise ValueError(f"{source.name} is no file of torch.save. {WAY_OUT}")
         return
     with zipfile.ZipFile(source) as archive:
-        names = archive.namelist()
+        names, infos = archive.namelist(), archive.infolist()
     for pattern, kind in PROGRAMS.items():
         if any(re.fullmatch(pattern, name) for name in names):
             raise ValueError(f"{source.name} is {kind}, which runs code, not weights. {WAY_OUT}")
     if not any(name.endswith("data.pkl") for name in names):
         raise ValueError(f"{source.name} is no file of torch.save. {WAY_OUT}")
+    is_packed = any(info.compress_type != zipfile.ZIP_STORED for info in infos)
+    if is_packed or has_overlaps(infos, source.stat().st_size):
+        raise ValueError(f"{source.name} was packed again, which torch.save does not. {WAY_OUT}")
 
 
 def load(source: Path) -> tuple[dict[str, "Tensor"], Converted]:
@@ -112,7 +119,14 @@ def load(source: Path) -> tuple[dict[str, "Tensor"], Converted]:
         ) from None
     except (RuntimeError, EOFError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{source.name} is damaged ({one_line(error)}).") from None
-    key, found = _state_dict(content)
+    key, views = _state_dict(content)
+    whole = sum(tensor.numel() * tensor.element_size() for tensor in views.values())
+    if whole > TIMES * source.stat().st_size + SPARE:
+        raise ValueError(
+            f"{source.name} is small, and its tensors take {byte_count(whole)}: they repeat "
+            f"values. {WAY_OUT}"
+        )
+    found = {name: tensor.detach().contiguous().clone() for name, tensor in views.items()}
     if not found:
         raise ValueError(f"{source.name} holds no tensors by name. {WAY_OUT}")
     left = [name for name in content if name != key] if key else []
@@ -121,7 +135,8 @@ def load(source: Path) -> tuple[dict[str, "Tensor"], Converted]:
 
 
 def _state_dict(content: Any) -> tuple[str, dict[str, "Tensor"]]:
-    """Return the key of the state dict in a checkpoint ("" for the checkpoint itself) and it."""
+    """Return the key of the state dict in a checkpoint ("" for the checkpoint itself) and it; its
+    tensors are views of the loaded ones."""
     if not isinstance(content, Mapping):
         return "", {}
     whole = _tensors(content)
@@ -136,7 +151,7 @@ def _tensors(content: Mapping[Any, Any]) -> dict[str, "Tensor"]:
     import torch
 
     return {
-        name: value.detach().contiguous().clone()
+        name: value
         for name, value in content.items()
         if isinstance(name, str) and isinstance(value, torch.Tensor)
     }
