@@ -44,8 +44,10 @@ def markdown(text: object) -> str:
 
 
 def plotly_text(text: object) -> str:
-    """Return a text for a label of Plotly, which reads a few tags of HTML."""
-    return str(text).replace("&", "&amp;").replace("<", "&lt;")
+    """Return a text for a label of Plotly, which reads a few tags of HTML. A text that looks like
+    a colour of the theme, var(--…), gets an invisible joiner."""
+    escaped = str(text).replace("&", "&amp;").replace("<", "&lt;")
+    return escaped.replace("var(--", f"var({JOINER}--")
 
 
 def cell(value: object) -> object:

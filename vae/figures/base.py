@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.records import Floats, Ints
 from vae.figures.palette import CLASS_SCALE, CLASSES, COLOURS, token
 
@@ -70,7 +71,8 @@ def note(text: str, **place: Any) -> Part:
 def empty_figure(sentence: str) -> go.Figure:
     """A figure without data; `sentence` names the missing data."""
     hidden = {"visible": False}
-    words = note(sentence, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})
+    lines = "<br>".join(map(plotly_text, sentence.split("<br>")))
+    words = note(lines, x=0.5, y=0.5, font={"size": 14, "color": token("muted")})
     margin = {"l": 8, "r": 8, "t": 8, "b": 8}  # the words stand in the middle of the chart
     return figure([], xaxis=hidden, yaxis=hidden, annotations=[words], margin=margin)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import number
 from vae.base.smoothing import exponential_mean
 from vae.base.statistics import Interval
@@ -103,13 +104,14 @@ def _line(curve: RunCurve, ref: str, per: str, smooth: float) -> list[Part]:
     x, y = decimate(one.x, one.value, POINTS)
     where = {"xaxis": f"x{ref}", "yaxis": f"y{ref}", "type": "scatter"}
     ink = colour(curve.slot, 0.45 if curve.thin else None)
-    hover = f"{curve.name} · {SPLITS[curve.split]}<br>{per} %{{x:.4~r}}: <b>%{{y:.5~r}}</b> nats"
+    name = plotly_text(curve.name)
+    hover = f"{name} · {SPLITS[curve.split]}<br>{per} %{{x:.4~r}}: <b>%{{y:.5~r}}</b> nats"
     line: Part = {
         **where,
         "x": x,
         "y": y,
         "mode": "lines+markers" if len(x) == 1 else "lines",
-        "name": curve.name,
+        "name": name,
         "uid": _uid(curve),
         "line": {
             "color": ink,

@@ -7,6 +7,7 @@ without a class have label -1.
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import compact
 from vae.base.records import Hue, Ints, LatentMap
 from vae.figures.base import SEQUENTIAL, Part, axis, empty_figure, figure, note, span
@@ -126,7 +127,7 @@ def _scale(hue: Hue) -> Part:
     low, high = np.percentile(finite, [1, 99]).tolist() if len(finite) else (0.0, 1.0)
     small = {"size": 12, "color": token("muted")}
     bar = {
-        "title": {"text": hue.title, "side": "right", "font": small},
+        "title": {"text": plotly_text(hue.title), "side": "right", "font": small},
         "tickfont": small,
         "thickness": 10,
         "outlinewidth": 0,
@@ -152,7 +153,10 @@ def _legend(hue: Hue | None, parts: int) -> Part:
     return {
         "showlegend": True,
         "legend": {
-            "title": {"text": hue.title, "font": {"size": 12, "color": token("muted")}},
+            "title": {
+                "text": plotly_text(hue.title),
+                "font": {"size": 12, "color": token("muted")},
+            },
             "font": {"size": 12},
             "itemsizing": "constant",
             "itemwidth": 30,

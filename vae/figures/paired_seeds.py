@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.statistics import Interval
 from vae.figures.base import Part, axis, figure
 from vae.figures.comparison import colour, nats, whisker
@@ -36,7 +37,7 @@ def paired_seeds(groups: Sequence[SeedGroup], title: str, paired: bool) -> go.Fi
         traces += [_seeds(k, group), _mean(k, group)]
     ticks: dict[str, Any] = {
         "tickvals": [0, 1],
-        "ticktext": [_short(group.name) for group in groups],
+        "ticktext": [plotly_text(_short(group.name)) for group in groups],
     }
     return figure(
         traces,
@@ -66,7 +67,7 @@ def _seeds(place: int, group: SeedGroup) -> Part:
         "y": np.array(list(group.values.values()), np.float32),
         "customdata": list(group.values),
         "marker": {"size": 8, "color": colour(group.slot, 0.75)},
-        "name": group.name,
+        "name": plotly_text(group.name),
         "hovertemplate": "seed %{customdata}: %{y:.5~r} nats<extra></extra>",
     }
 
@@ -80,6 +81,6 @@ def _mean(place: int, group: SeedGroup) -> Part:
         "y": [group.mean.mean],
         "marker": {"size": 11, "symbol": "diamond", "color": colour(group.slot)},
         "error_y": whisker([group.mean], group.slot),
-        "name": group.name,
+        "name": plotly_text(group.name),
         "hovertemplate": f"mean of {group.mean.seeds}: {nats(group.mean)}<extra></extra>",
     }

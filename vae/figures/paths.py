@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.records import UNSCALED, Domain, Floats
 from vae.figures.base import Part, axis, figure, note, span
 from vae.figures.palette import CLASSES, token
@@ -35,12 +36,12 @@ def path_plane(
     traces = [] if background is None else [_background(background)]
     for k, path in enumerate(x):
         colour = token(f"class{k % CLASSES}")
-        line = _trace(path[:, 0], path[:, 1], names[k], mode="lines+markers")
+        line = _trace(path[:, 0], path[:, 1], plotly_text(names[k]), mode="lines+markers")
         line |= {"line": {"color": colour, "width": 1.5}}
         line["marker"] = {"color": colour, "size": 5}
         traces.append(line)
     begin = np.stack([path[start] for path, start in zip(x, starts, strict=True)])
-    ring = _trace(begin[:, 0], begin[:, 1], start_name, mode="markers")
+    ring = _trace(begin[:, 0], begin[:, 1], plotly_text(start_name), mode="markers")
     ring["marker"] = {"color": token("text"), "size": 11, "symbol": "circle-open"}
     titles = feature_titles(columns, 2)
     first, second = axis(titles[0]), second_axis(titles[1], domain)
@@ -65,7 +66,7 @@ def feature_curves(
         heights = domain.rescale(path)
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
-            title = f"{titles[k]} {name}".strip()
+            title = f"{titles[k]} {plotly_text(name)}".strip()
             line = _trace(positions, heights[:, k], title, mode="lines", customdata=path[:, k])
             line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata:.4r}}<extra></extra>"
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}

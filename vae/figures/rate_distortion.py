@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import compact, number, typed
 from vae.base.records import Floats
 from vae.base.statistics import Interval
@@ -122,13 +123,13 @@ def _points(named: Sequence[tuple[RunPoint, str, str]], labelled: bool = True) -
         "mode": "markers+text" if labelled else "markers",
         "x": np.array([point.rate.mean for point in points], np.float32),
         "y": np.array([point.distortion.mean for point in points], np.float32),
-        "text": [words for _, words, _ in named],
+        "text": [plotly_text(words) for _, words, _ in named],
         "textposition": [place for _, _, place in named],
         "textfont": {"size": 12, "color": colour(slot)},
         "marker": {"size": 7 if slot is None else 11, "color": colour(slot)},
         "error_x": whisker([point.rate for point in points], slot),
         "error_y": whisker([point.distortion for point in points], slot),
-        "name": "not selected" if slot is None else points[0].name,
+        "name": "not selected" if slot is None else plotly_text(points[0].name),
         "hovertext": [_hover(point) for point in points],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
@@ -178,7 +179,7 @@ def _texts(points: Sequence[RunPoint]) -> list[str]:
 
 def _hover(point: RunPoint) -> str:
     """The text on hover."""
-    name = f"<b>{point.name}</b>" + (
+    name = f"<b>{plotly_text(point.name)}</b>" + (
         f"<br>β {typed(point.beta)}" if point.beta is not None else ""
     )
     lines = [name, f"rate {nats(point.rate)}", f"distortion {nats(point.distortion)}"]

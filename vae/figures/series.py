@@ -186,8 +186,9 @@ def _axes(grid: _Grid, count: int, panels: Panels, about: str) -> Part:
     rows = {"tickvals": [-k - 0.5 for k in range(len(panels.down))]}
     title = " · ".join(filter(None, [panels.titles[0], about]))
     across = axis(title, range=[0, grid.columns], **quiet, **columns,
-                  ticktext=list(panels.across))  # fmt: skip
-    up = axis(panels.titles[1], range=[-grid.rows, 0], **quiet, **rows, ticktext=list(panels.down))
+                  ticktext=[plotly_text(name) for name in panels.across])  # fmt: skip
+    down = [plotly_text(name) for name in panels.down]
+    up = axis(panels.titles[1], range=[-grid.rows, 0], **quiet, **rows, ticktext=down)
     notes = []
     for i, words in enumerate(panels.captions[:count] if count <= MOST_NAMED else ()):
         left, floor = grid.place(i)

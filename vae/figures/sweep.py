@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import compact, number
 from vae.base.records import Floats
 from vae.base.statistics import Interval
@@ -97,9 +98,9 @@ def _nothing() -> Part:
 
 def _head(panel: Panel, left: float, top: float) -> Part:
     """The name and the progress above a small chart."""
-    text = f"  {panel.note}" if panel.note else ""
+    text = f"<b>{plotly_text(panel.name)}</b>" + (f"  {panel.note}" if panel.note else "")
     place = {"x": left, "y": top, "xanchor": "left", "yanchor": "bottom", "yshift": 1}
-    return note(f"<b>{panel.name}</b>{text}", **place, font={"size": 12, "color": token("text")})
+    return note(text, **place, font={"size": 12, "color": token("text")})
 
 
 def _trace(panel: Panel, quantity: str, ref: str, points: int) -> Part:
@@ -112,7 +113,8 @@ def _trace(panel: Panel, quantity: str, ref: str, points: int) -> Part:
         x += [*along.tolist(), math.nan]
         y += [*value.tolist(), math.nan]
         seed += [number_] * (len(along) + 1)
-    hover = f"{panel.name}<br>{TITLES[quantity]} %{{y:.5~r}} nats<br>seed %{{customdata}}"
+    what = f"{plotly_text(panel.name)}<br>{TITLES[quantity]}"
+    hover = f"{what} %{{y:.5~r}} nats<br>seed %{{customdata}}"
     return {
         "type": "scatter",
         "mode": "lines",
@@ -204,7 +206,7 @@ def _along(places: Sequence[float], log: bool) -> Floats:
 
 
 def _beside(series: Sequence[Series], log: bool) -> list[Series]:
-    """Shift series that share a value a little apart: their intervals would overlap."""
+    """Shift series that share a value apart, as intervals would overlap; escape their names."""
     along = _along([point.x for one in series for point in one.points], log)
     extent = float(np.ptp(along)) or 1.0
     values = [{point.x for point in one.points} for one in series]
@@ -212,23 +214,19 @@ def _beside(series: Sequence[Series], log: bool) -> list[Series]:
     def moved(k: int, point: SettingPoint) -> SettingPoint:
         others = [i for i, xs in enumerate(values) if point.x in xs]
         shift = (others.index(k) - (len(others) - 1) / 2) * APART * extent
-        return point._replace(x=point.x * 10**shift if log else point.x + shift)
+        x = point.x * 10**shift if log else point.x + shift
+        return point._replace(x=x, name=plotly_text(point.name))
 
-    return [
-        one._replace(points=tuple(moved(k, point) for point in one.points))
-        for k, one in enumerate(series)
-    ]
+    found = [tuple(moved(k, p) for p in one.points) for k, one in enumerate(series)]
+    pairs = zip(series, found, strict=True)
+    return [one._replace(name=plotly_text(one.name), points=points) for one, points in pairs]
 
 
 def _ends(series: Sequence[Series]) -> Floats:
     """All plotted values in nats per example; NaN where an interval has no ends."""
     all_points = [point for one in series for point in one.points]
-    drawn = [
-        v
-        for point in all_points
-        for v in (*point.values.values(), point.mean.low, point.mean.high)
-    ]
-    return np.array(drawn, np.float32)
+    drawn = [[*p.values.values(), p.mean.low, p.mean.high] for p in all_points]
+    return np.array([value for values in drawn for value in values], np.float32)
 
 
 def _named(places: Sequence[float], ticks: Sequence[tuple[float, str]], log: bool) -> Part:
@@ -238,8 +236,8 @@ def _named(places: Sequence[float], ticks: Sequence[tuple[float, str]], log: boo
     if not ticks:
         return {}
     crowded = len(ticks) * max(len(name) for _, name in ticks) > LETTERS
-    found: Part = {"tickvals": [p for p, _ in ticks], "ticktext": [name for _, name in ticks]}
-    return found | {"tickangle": -30 if crowded else 0}
+    names = [plotly_text(name) for _, name in ticks]
+    return {"tickvals": [p for p, _ in ticks], "ticktext": names, "tickangle": -30 * crowded}
 
 
 def _ink(one: Series, quantity: str, opacity: float | None = None) -> str:

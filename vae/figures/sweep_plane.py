@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from vae.base.foreign import plotly_text
 from vae.base.numbers import number
 from vae.base.records import Floats
 from vae.base.statistics import Interval
@@ -86,11 +87,11 @@ def _ink(curve: PlaneCurve, opacity: float | None = None) -> str:
 
 def _traces(curve: PlaneCurve) -> list[Part]:
     """The seeds, the curve with its intervals, and the marks of the knee."""
-    seeds = [(point.name, *pair) for point in curve.points for pair in point.seeds]
+    seeds = [(plotly_text(point.name), *pair) for point in curve.points for pair in point.seeds]
     dots: Part = {
         "type": "scatter",
         "mode": "markers",
-        "name": f"{curve.name} seeds".strip(),
+        "name": f"{plotly_text(curve.name)} seeds".strip(),
         "x": np.array([rate for _, rate, _ in seeds], np.float32),
         "y": np.array([distortion for _, _, distortion in seeds], np.float32),
         "marker": {"size": 5, "color": _ink(curve, 0.4)},
@@ -99,7 +100,7 @@ def _traces(curve: PlaneCurve) -> list[Part]:
     }
     means = _places(curve.points) | {
         "mode": "lines+markers",
-        "name": f"{curve.name} mean".strip(),
+        "name": f"{plotly_text(curve.name)} mean".strip(),
         "line": {"color": _ink(curve), "width": 1.4},
         "marker": {"size": 8, "color": _ink(curve)},
         "error_x": whisker([p.rate for p in curve.points], curve.slot),
@@ -130,7 +131,7 @@ def _marks(curve: PlaneCurve) -> list[Part]:
 
 
 def _hover(point: PlanePoint) -> str:
-    words = [f"<b>{point.name}</b>", f"KL {nats(point.rate)}"]
+    words = [f"<b>{plotly_text(point.name)}</b>", f"KL {nats(point.rate)}"]
     return "<br>".join([*words, f"reconstruction {nats(point.distortion)}"])
 
 
@@ -157,7 +158,11 @@ def _labels(
     )
     placed = [(c, c.points[k], side) for (c, k), side in zip(points, free, strict=True)]
     return [
-        note(point.label, **_beside(point, SIDES[side]), font={"size": 12, "color": _ink(curve)})
+        note(
+            plotly_text(point.label),
+            **_beside(point, SIDES[side]),
+            font={"size": 12, "color": _ink(curve)},
+        )
         for curve, point, side in placed
         if side is not None
     ]
@@ -181,6 +186,11 @@ def _names(curves: Sequence[PlaneCurve]) -> list[Part]:
         return []
     place = {"x": 1, "y": 1, "xanchor": "right", "yanchor": "top"}
     return [
-        note(curve.name, **place, yshift=-16 * k, font={"size": 12, "color": _ink(curve)})
+        note(
+            plotly_text(curve.name),
+            **place,
+            yshift=-16 * k,
+            font={"size": 12, "color": _ink(curve)},
+        )
         for k, curve in enumerate(curves)
     ]
