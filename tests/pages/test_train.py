@@ -1,5 +1,6 @@
 """The Train page shows the files of the run, and its buttons change them."""
 
+import errno
 import json
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ from vae.footprint import model_settings
 from vae.model import VAE
 from vae.runs import Run, listing
 from vae.runs.result_keys import run_key
+from vae.runs.store import delete
 
 BUTTONS = {
     "queued": {"stop"},
@@ -79,6 +81,35 @@ def test_a_stopped_queued_run_leaves_the_queue(root: Path, open_page: OpenPage) 
     assert pressable(at) == {"resume", "train_on"}
     assert "Not begun" in words(at)
     assert "Starting" not in words(at)
+
+
+def test_a_press_on_a_run_that_another_window_has_deleted_is_a_sentence(
+    root: Path, open_page: OpenPage
+) -> None:
+    """It was deleted between the press and the answer."""
+    run, at = run_in(root, "queued"), open_page("train.py")
+    delete(Run(run.path))
+    at.session_state["pressed"] = run.stop
+    at.run()
+    assert not at.exception
+    assert any("deleted or renamed" in toast.value for toast in at.toast)
+    assert not run.path.exists()
+
+
+def test_a_press_on_a_full_disk_is_a_sentence(
+    root: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, at = run_in(root, "running"), open_page("train.py")
+
+    def full(path: Path, value: Any) -> None:
+        raise OSError(errno.ENOSPC, "full", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("vae.runs.control.files.write_json", full)
+        at.button(key="pause").click().run()
+    assert not at.exception
+    assert any("the disk is full" in toast.value for toast in at.toast)
+    assert run.control(0).wanted == "run"
 
 
 def test_a_queued_run_names_the_run_in_training(root: Path, open_page: OpenPage) -> None:

@@ -1,13 +1,17 @@
 """Runs are renamed, deleted and restored completely, and never while they are in training."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from vae.runs import Run, artifacts, identity, listing, notes
+from vae.runs import Run, artifacts, identity, listing, locks, mending, notes
+from vae.runs.locks import GoneError
 from vae.runs.store import TRASH, TRASH_SECONDS, delete, empty_trash, rename, restore, trash
+from vae.worker.job import Job
+from vae.worker.train import train_run
 
 Make = Callable[..., Run]
 
@@ -84,6 +88,55 @@ def test_a_locked_run_cannot_be_deleted(make: Make, tmp_path: Path, act: Callabl
     with run.lock(), pytest.raises(ValueError, match="at work"):
         act(run)
     assert names(tmp_path) == ["one"]
+
+
+AFTER: dict[str, Callable[[Run], object]] = {
+    "resume": lambda run: run.want("run"),
+    "stop": Run.stop,
+    "rate": lambda run: run.want(lr=0.1),
+    "status": lambda run: run.set_status(state="queued"),
+    "queue": lambda run: run.take(("finished",), state="queued"),
+    "notes": lambda run: notes.change(run.path, title="late"),
+    "mend": mending.mend,
+    "rename": lambda run: rename(run, "three"),
+    "delete": delete,
+    "train": lambda run: list(train_run(run)),
+    "evaluate": lambda run: Job(run, "evaluate", {}, "key").note(state="starting"),
+    "cancel": lambda run: Job(run, "evaluate", {}, "key").cancel(),
+}
+
+
+@pytest.mark.parametrize("act", AFTER)
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_window_that_still_shows_a_run_that_is_gone_makes_none(
+    act: str, is_deleted: bool, trained: Make, tmp_path: Path
+) -> None:
+    """Another window has deleted or renamed the run."""
+    run = trained("one")
+    assert run.config.lr
+    delete(Run(run.path)) if is_deleted else rename(Run(run.path), "two")
+    with pytest.raises(GoneError, match="no run 'one' any more: it was deleted or renamed"):
+        AFTER[act](run)
+    assert not run.path.exists()
+
+
+def test_a_process_that_waits_for_the_lock_of_a_deleted_run_makes_none(make: Make) -> None:
+    run, errors = make("one"), list[str]()
+
+    def stop() -> None:
+        try:
+            run.take(("queued",), state="stopped")
+        except GoneError as error:
+            errors.append(str(error))
+
+    with run.lock(), locks.held(run.path, locks.STATUS):
+        waiting = threading.Thread(target=stop)
+        waiting.start()
+        time.sleep(0.2)
+        run.path.rename(run.path.with_name("two"))
+    waiting.join()
+    assert errors
+    assert not run.path.exists()
 
 
 def test_a_damaged_folder_can_be_deleted(make: Make, tmp_path: Path) -> None:

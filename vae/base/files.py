@@ -67,6 +67,7 @@ def state_of(stat: os.stat_result) -> FileState:
 def replace(path: Path, content: bytes, sync: bool = True) -> None:
     """Replace a file atomically: write a temporary file, flush it to the disk, rename it.
 
+    The folder has to exist, so that a run that was deleted meanwhile is not made anew.
     Without `sync` a power failure can leave the file empty; a killed process cannot. Raises
     OSError with this path.
     """
@@ -80,7 +81,6 @@ def replacing(path: Path, sync: bool = True) -> Iterator[int]:
     `replace`; after an exception the old file stays."""
     visitors.check_change()
     with _naming(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(TEMPORARY, _prefix(path.name), path.parent)
         try:
             try:
@@ -121,6 +121,13 @@ def has_room(folder: Path, size: int) -> bool:
             return shutil.disk_usage(folder).free >= 0
     except OSError:
         return False
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder in an existing one, unless it is there."""
+    visitors.check_change()
+    with _naming(path):
+        path.mkdir(exist_ok=True)
 
 
 def temporary_folder(path: Path) -> Path:

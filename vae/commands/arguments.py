@@ -86,4 +86,5 @@ def save_npz(path: Path, **arrays: Any) -> None:
 
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
+    path.parent.mkdir(parents=True, exist_ok=True)
     replace(path, buffer.getvalue())

@@ -71,6 +71,7 @@ def _from_cache(place: Place, kind: str, compute: Callable[[], Any]) -> Any:
     is_settled = time.time() - place.state.modified / 1e9 > SETTLED
     if is_settled and not visitors.is_read_only():
         with suppress(OSError, ValueError):  # it is computed again next time
+            file.parent.mkdir(parents=True, exist_ok=True)
             files.write_sealed(file, {"place": name, "value": value}, sync=False)
     return value
 

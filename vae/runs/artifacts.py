@@ -49,6 +49,7 @@ def write(
     elif isinstance(event, Examples):
         _write_examples(path, event)
     elif isinstance(event, Frame):
+        files.make_folder(path / FRAMES)
         meta = {"step": event.step, "epoch": event.epoch}
         files.write_arrays(_frame_path(path, event.step), _arrays(event), meta)
     else:
@@ -64,6 +65,7 @@ def _arrays(record: Examples | Frame) -> dict[str, Any]:
 def _write_examples(path: Path, examples: Examples) -> None:
     factors = {f"factor.{name}": values for name, values in examples.factors.items()}
     meta = {"classes": examples.classes, "total": examples.total}
+    files.make_folder(path / FRAMES)
     files.write_arrays(_examples_path(path), _arrays(examples) | factors, meta)
 
 

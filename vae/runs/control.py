@@ -8,11 +8,10 @@ before it takes effect, so that a resumed run replays it at that step.
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from vae.base import files, visitors
 from vae.base.json_text import is_count, is_number
 from vae.base.records import Change, Control
+from vae.runs import locks
 
 WANTED = ("run", "pause", "stop")
 
@@ -34,7 +33,7 @@ def request(path: Path, wanted: str | None, knobs: dict[str, float]) -> None:
     if wanted not in (None, *WANTED):
         raise ValueError(f"Unknown request {wanted!r}; one of {', '.join(WANTED)}.")
     visitors.check_change()
-    with FileLock(path / "control.lock"):
+    with locks.held(path, "control.lock"):
         now = requests(path)
         now["wanted"] = wanted or now["wanted"]
         now["knobs"] |= knobs

@@ -56,7 +56,9 @@ def save(run: Run, request: EvaluationRequest, weights: Weights, record: Evaluat
         "weights": weights._asdict(),
         "evaluation": record.as_json(),
     }
-    files.write_json(run.derived(KIND, name, SUFFIX), content)
+    path = run.derived(KIND, name, SUFFIX)
+    files.make_folder(path.parent)
+    files.write_json(path, content)
     glance.mark(run.path)
 
 

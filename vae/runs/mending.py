@@ -12,11 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from vae.base import files, visitors
 from vae.base.json_text import is_number
-from vae.runs import artifacts, control, glance, notes, recovery
+from vae.runs import artifacts, control, glance, locks, notes, recovery
 from vae.runs.result_keys import run_key
 from vae.runs.run import Run
 from vae.runs.status import Status
@@ -152,7 +152,7 @@ def mend(run: Run) -> list[Path]:
     visitors.check_change()
     copies = []
     try:
-        with FileLock(run.path / "status.lock", timeout=5), run.lock():
+        with locks.held(run.path, locks.STATUS, timeout=5), run.lock():
             if run.status().alive:
                 raise Timeout(str(run.path))
             for fault in filter(lambda fault: fault.is_mendable, faults(run)):

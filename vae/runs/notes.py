@@ -6,10 +6,8 @@ They have no effect on training. An unreadable file counts as empty.
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from filelock import FileLock
-
 from vae.base import files, visitors
-from vae.runs import glance
+from vae.runs import glance, locks
 
 FILE = "notes.json"
 LONGEST = {"title": 120, "notes": 20_000}  # letters
@@ -43,7 +41,7 @@ def change(path: Path, **fields: Any) -> Notes:
     Raises ValueError for text that is too long, OSError if the folder cannot be written.
     """
     visitors.check_change()
-    with FileLock(path / "notes.lock"):
+    with locks.held(path, "notes.lock"):
         notes = _checked(read(path)._replace(**fields))
         files.write_json(path / FILE, notes._asdict())
     glance.mark(path)

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from vae.base import files, visitors
 from vae.base.records import Change, Control, Curves, Examples, Frame, Report, Snapshot, Tick
-from vae.runs import artifacts, control, glance, recorded
+from vae.runs import artifacts, control, glance, locks, recorded
 from vae.runs.curves import curves_of
 from vae.runs.manifest import domain_of, head, network_file_of, read_head
 from vae.runs.names import NameTakenError, check_room, checked_name, default_stem
@@ -99,6 +99,7 @@ class Run:
     @cached_property
     def header(self) -> dict[str, Any]:
         """Content of config.json; raises ValueError if it cannot be used."""
+        locks.check_there(self.path)
         return read_head(self.path)
 
     @property
@@ -166,14 +167,14 @@ class Run:
     def set_status(self, **fields: Any) -> None:
         """Change the given fields of the status."""
         visitors.check_change()
-        with FileLock(self.path / "status.lock"):
+        with locks.held(self.path, locks.STATUS):
             self._write_status(fields)
 
     def take(self, states: Sequence[str], **fields: Any) -> bool:
         """Change the status if the state is one of `states`; return whether it changed. Of several
         processes that try, one succeeds."""
         visitors.check_change()
-        with FileLock(self.path / "status.lock"):
+        with locks.held(self.path, locks.STATUS):
             if self.status().state not in states:
                 return False
             self._write_status(fields)
@@ -193,8 +194,11 @@ class Run:
         self.take(("queued",), state="stopped", message="Stopped before it began.")
 
     def lock(self) -> FileLock:
-        """The lock of the process that trains this run; acquiring a held lock raises Timeout."""
-        return FileLock(self.path / "worker.lock", timeout=0)
+        """The lock of the process that trains this run; acquiring a held lock raises Timeout.
+
+        Raises GoneError if the run was deleted or renamed.
+        """
+        return locks.lock(self.path, locks.WORKER, timeout=0)
 
     def want(self, wanted: str | None = None, **knobs: float) -> None:
         """Request run, pause or stop, or a new value of a live setting or of epochs.

@@ -13,9 +13,10 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from vae.base import files, visitors
+from vae.runs import locks
 from vae.runs.names import NAME, NameTakenError, check_room, checked_name
 from vae.runs.overview import overview
 from vae.runs.run import Run
@@ -140,10 +141,8 @@ def _still(run: Run, done: str) -> Iterator[None]:
     """Prevent a start of the run inside the block; raises ValueError if it is in training."""
     visitors.check_change()
     busy = ValueError(f"{run.name} is at work: stop or pause it before it is {done}.")
-    if not run.path.is_dir():
-        raise ValueError(f"There is no run {run.name!r} any more.")
     try:
-        with FileLock(run.path / "status.lock", timeout=5), run.lock():
+        with locks.held(run.path, locks.STATUS, timeout=5), run.lock():
             if run.status().alive:
                 raise busy
             yield

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from vae.base import files
 from vae.base.progress import Cancelled
-from vae.runs import Run, Status, result_keys
+from vae.runs import Run, Status, locks, result_keys
 from vae.runs.evaluations import KIND, SUFFIX
 from vae.runs.status import ALIVE, lives
 
@@ -69,9 +69,15 @@ class Job(NamedTuple):
     def note(self, **fields: Any) -> None:
         """Change these fields of the status."""
         blank = {"state": "starting", "progress": 0.0, "message": "", "spec": self.spec}
+        self._make_folder()
         saved = files.read_json(self._beside(STATUS))
         whole = (saved if isinstance(saved, dict) else blank) | fields
         files.write_json(self._beside(STATUS), whole)
+
+    def _make_folder(self) -> None:
+        """Raises GoneError if the run was deleted or renamed."""
+        locks.check_there(self.run.path)
+        files.make_folder(self._beside("").parent)
 
     def report(self, share: float) -> None:
         """Record the progress, from 0 to 1. Raises Cancelled if the job was cancelled."""
@@ -81,6 +87,7 @@ class Job(NamedTuple):
 
     def cancel(self) -> None:
         """Request cancellation; the job ends when it next reports its progress."""
+        self._make_folder()
         files.replace(self._beside(CANCEL), b"")
 
     @property

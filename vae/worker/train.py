@@ -16,6 +16,7 @@ from vae.base.numbers import plural
 from vae.base.records import Control, DivergedError, Snapshot, Tick
 from vae.base.world import LostRankError
 from vae.runs import Run, identity
+from vae.runs.locks import GoneError
 from vae.runs.manifest import domain_of
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ def note_failure(run: Run, error: BaseException, note: Callable[..., None]) -> N
 
     A full disk may refuse both: the run then reads as interrupted once this process is gone.
     """
-    with suppress(OSError):
+    with suppress(OSError, GoneError):
         note(state="failed", message=error_sentence(error))
     _log(run, error)
 

@@ -14,7 +14,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
-from vae.base import visitors
+from vae.base import files, visitors
+from vae.base.foreign import markdown
 from vae.base.records import Floats
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import SWITCH, one_of, real, same
@@ -76,9 +77,17 @@ def act_first(act: Callable[[], object]) -> NoReturn:
 
 
 def call_pressed() -> None:
-    """Call the act of the last press; for the main script, before it draws anything."""
+    """Call the act of the last press; for the main script, before it draws anything.
+
+    The run may be gone, deleted in another window, and the disk full: a sentence tells.
+    """
     if act := st.session_state.pop(_ACT, None):
-        act()
+        try:
+            act()
+        except ValueError as error:
+            st.toast(markdown(error), duration="long")
+        except OSError as error:
+            st.toast(markdown(files.sentence(error)), duration="long")
 
 
 def choose(
