@@ -23,6 +23,7 @@ from vae.report import report
 from vae.report.comparison_section import sentence
 from vae.runs import Run, notes
 from vae.runs.evaluations import EvaluationRequest, save
+from vae.script import script
 from vae.worker.evaluate import evaluation_of, load_run
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints" / "digits-first-look"
@@ -112,12 +113,22 @@ def test_text_of_people_is_escaped(root: Path, tmp_path: Path) -> None:
     head["data"]["name"] = EVIL
     head["packages"]["torch"] = EVIL
     (run.path / "config.json").write_text(json.dumps(head))
+    run.set_status(machine=EVIL)
     html = report([run])
     assert len(re.findall(r"<script>", html)) == 2
     assert "<img src=x" not in html
     assert "<b>bold" not in html
     assert words(html).count(EVIL) >= 5
     assert "next" in words(html)
+
+
+def test_packages_that_are_no_texts_are_not_said(root: Path, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(root / "small", tmp_path / "odd"))
+    head = json.loads((run.path / "config.json").read_text())
+    (run.path / "config.json").write_text(json.dumps(head | {"packages": ["torch"]}))
+    run.set_status(machine="Abacus, 2 cores")
+    assert "Trained with Abacus, 2 cores." in words(report([run]))
+    assert script(run)
 
 
 def test_values_equal_those_of_the_files(root: Path, full_report: str) -> None:

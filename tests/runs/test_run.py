@@ -20,7 +20,7 @@ from vae.base import files
 from vae.base.records import Report, Snapshot
 from vae.config import RunConfig
 from vae.data import load
-from vae.runs import FILES, Run, checked_name, default_stem, find, listing
+from vae.runs import FILES, Run, checked_name, default_stem, find, listing, manifest
 from vae.runs.names import NAME, NameTakenError
 
 PROJECT = Path(__file__).parents[2]
@@ -395,3 +395,15 @@ def test_the_best_weights_follow_from_the_last_state(make: Make) -> None:
         found, best = files.read_arrays(run.path / "best.safetensors")
         assert best == meta["best"]
         assert np.array_equal(found["model.w"], np.zeros(2))
+
+
+@pytest.mark.parametrize(
+    ("packages", "expected"),
+    [
+        ({"torch": "2.13.0", "python": "3.12.1"}, "torch 2.13.0, python 3.12.1 on Abacus"),
+        *((bad, "Abacus") for bad in (None, 5, [], "torch", {"torch": 2.13, "numpy": None})),
+    ],
+)
+def test_the_origin_is_told_as_far_as_it_is_recorded(packages: object, expected: str) -> None:
+    assert manifest.origin({"packages": packages}, "Abacus") == expected
+    assert len(manifest.origin({"packages": packages}, "A" * 1000)) <= 200

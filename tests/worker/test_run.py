@@ -3,6 +3,7 @@ resumed."""
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_the_status_has_the_progress_of_training(make: Make) -> None:
         status = run.status()
         assert status.state == "running"
         assert status.device == "cpu"
+        assert re.fullmatch(r".+, \d+ cores?", status.machine)
         assert (status.host, status.pid) == (identity()["host"], os.getpid())
         if isinstance(event, Tick):
             assert (status.step, status.steps) == (event.step, 8)

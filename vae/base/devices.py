@@ -4,8 +4,15 @@ A run's device is determined when it starts: "auto" is the first CUDA device, el
 else the CPU.
 """
 
+import platform
+import re
+import subprocess
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
+import psutil
 import torch
 
 
@@ -42,3 +49,28 @@ def resolve(name: str) -> torch.device:
     if wanted not in names:
         raise ValueError(f"Device {name!r} is not on this machine; it has {', '.join(names)}.")
     return torch.device(wanted)
+
+
+def machine(device: torch.device) -> str:
+    """Return the words by which a reader of training times knows the machine: the name of the
+    accelerator, or that of the processor with its number of cores."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+    about = f"{_processor()}, {cores} core" + ("s" if cores != 1 else "")
+    return f"GPU of {about}" if device.type == "mps" else about
+
+
+@cache
+def _processor() -> str:
+    """Return the processor's own name, without trade marks; its family where it has none."""
+    found = ""
+    with suppress(OSError, subprocess.SubprocessError):
+        if platform.system() == "Linux":
+            named = re.search(r"^model name\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+            found = named[1] if named else ""
+        elif platform.system() == "Darwin":
+            asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            found = subprocess.run(asked, capture_output=True, text=True, timeout=5).stdout
+    found = found.strip() or platform.processor() or platform.machine() or "CPU"
+    return re.sub(r"\((?:R|TM)\)", "", found)

@@ -20,6 +20,7 @@ from vae.report.comparison_section import Group
 from vae.report.html import Page, section, table
 from vae.report.run_section import run_section
 from vae.runs import Run
+from vae.runs.manifest import origin
 
 MOST = 60  # runs; each is loaded and drawn
 
@@ -54,10 +55,9 @@ def _title(entries: Sequence[Entry]) -> str:
 
 
 def _opening(title: str, runs: Sequence[Run]) -> str:
-    """Return the title, the date and the package versions that trained the runs."""
+    """Return the title, the date and what trained the runs: packages and machines."""
     now = datetime.now(UTC)
-    versions = dict.fromkeys(filter(None, map(_versions, runs)))
-    trained = "; ".join(versions)
+    trained = "; ".join(dict.fromkeys(filter(None, map(_trained, runs))))
     origin = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
     return (
         f'<h1>{escape(title)}</h1><p class="about">{escape(origin)} Values are nats per example '
@@ -67,12 +67,12 @@ def _opening(title: str, runs: Sequence[Run]) -> str:
     )
 
 
-def _versions(run: Run) -> str:
+def _trained(run: Run) -> str:
+    """Return what trained a run: packages and machine; "" if unknown."""
     try:
-        packages = run.header.get("packages", {})
+        return origin(run.header, run.status().machine)
     except ValueError:
         return ""
-    return ", ".join(f"{n} {packages[n]}" for n in ("torch", "numpy", "python") if n in packages)
 
 
 def _overview(entries: Sequence[Entry]) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vae.base import files
+from vae.base.foreign import one_line
 from vae.base.json_text import is_count, is_number
 from vae.base.kinds import KINDS
 from vae.base.records import Domain
@@ -156,6 +157,21 @@ def channels(head: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of the channels of series, or of the columns of vectors, as far as the run
     has recorded them."""
     return tuple(head["data"].get("channels", ()))
+
+
+def versions(head: dict[str, Any]) -> dict[str, str]:
+    """Return the version of each package that trained a run, as far as they are recorded as
+    texts."""
+    found = head.get("packages")
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: version for name, version in pairs if isinstance(version, str)}
+
+
+def origin(head: dict[str, Any], machine: str) -> str:
+    """Return the packages and the machine that trained a run; "" if neither is recorded."""
+    found = versions(head)
+    words = ", ".join(f"{n} {found[n]}" for n in ("torch", "numpy", "python") if n in found)
+    return one_line(" on ".join(filter(None, (words, machine))))
 
 
 def class_names(head: dict[str, Any]) -> tuple[str, ...]:

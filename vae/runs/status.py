@@ -45,6 +45,7 @@ class Status(NamedTuple):
     images_per_second: float = 0.0
     seconds: float = 0.0  # spent training
     device: str = ""
+    machine: str = ""  # name of the processor or the accelerator
     host: str = ""
     pid: int = 0
     process_started: float = 0.0

@@ -9,6 +9,7 @@ from string import Template
 from vae.base.numbers import compact, plural
 from vae.components import network_file
 from vae.runs import Run
+from vae.runs.manifest import versions as recorded_versions
 from vae.script.run_facts import Recorded, kind
 
 NOTATION = """x (B, *event) are examples, z (K, B, Z) latents; figures are nats per example. The
@@ -37,7 +38,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # imported name → name of the pac
 def head(run: Run, done: Recorded, code: Iterable[str]) -> str:
     """Return the docstring of the file that contains this code."""
     header, c = run.header, run.config
-    versions = {name: _plain(version) for name, version in header.get("packages", {}).items()}
+    versions = {name: _plain(version) for name, version in recorded_versions(header).items()}
     model = f"{network_file.title(c.network)} network, Z = {c.latent_dim}, "
     model += f"{c.likelihood} likelihood, "
     model += f"{c.posterior} posterior, {c.prior} prior, objective {c.objective}."

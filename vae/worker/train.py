@@ -144,14 +144,15 @@ def _wait_for_room(run: Run, error: OSError, requested: Callable[[], str | None]
 def _recorded(
     run: Run, requested: Callable[[], str | None], ranks: "Ranks | None"
 ) -> Iterator["Event"]:
-    from vae.base.devices import resolve
+    from vae.base.devices import machine, resolve
     from vae.training import train
 
     _prepare(run, ranks)
     start, data = run.rewind(), run.data()
     if ranks:
         ranks.say()
-    run.set_status(state="running", device=str(resolve(run.config.device)))
+    device = resolve(run.config.device)
+    run.set_status(state="running", device=str(device), machine=machine(device))
     spent = _stopwatch(start)
 
     def control(step: int) -> Control:

@@ -23,7 +23,7 @@ from vae.dashboard.shared import address, current_run, damaged_files, remedies
 from vae.dashboard.shared.network_text import network_text
 from vae.dashboard.shared.stage import stage
 from vae.experiments.entries import best_report
-from vae.runs import Run, Status, names, recorded
+from vae.runs import Run, Status, manifest, names, recorded
 from vae.runs.manifest import domain_of
 
 ICONS = {
@@ -75,7 +75,8 @@ def pick_run_and_place(*pictures: str) -> tuple[Run, DeltaGenerator]:
     place = header.empty()
     _guard_settings(run, place)
     with header:
-        badge, about = "", "\n\n".join(filter(None, (FACTS, _units(run, described), _sizes(run))))
+        parts = (FACTS, _units(run, described), _sizes(run), _origin(run))
+        badge, about = "", "\n\n".join(filter(None, parts))
         if caveat := _caveat(run):  # the Tab key reaches a help only beside words
             badge, about = (
                 ":orange-badge[not ln p(x)] &nbsp;",
@@ -153,6 +154,12 @@ def _units(run: Run, words: Callable[[str, Domain], str]) -> str:
 def _sizes(run: Run) -> str:
     """Return the library sizes that the run's pictures and numbers have; "" without any."""
     return "" if run.status().state == "damaged" else library_sizes(domain_of(run.header))
+
+
+def _origin(run: Run) -> str:
+    """Return a sentence about the packages and the machine that trained a run; "" if unknown."""
+    words = manifest.origin(run.header, run.status().machine)
+    return f"Trained with {markdown(words)}." if words else ""
 
 
 def facts(run: Run, status: Status) -> str:
