@@ -70,7 +70,7 @@ def _processor() -> str:
             named = re.search(r"^model name\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.M)
             found = named[1] if named else ""
         elif platform.system() == "Darwin":
-            asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
-            found = subprocess.run(asked, capture_output=True, text=True, timeout=5).stdout
+            command = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            found = subprocess.run(command, capture_output=True, text=True, timeout=5).stdout
     found = found.strip() or platform.processor() or platform.machine() or "CPU"
     return re.sub(r"\((?:R|TM)\)", "", found)

@@ -55,7 +55,7 @@ def _title(entries: Sequence[Entry]) -> str:
 
 
 def _opening(title: str, runs: Sequence[Run]) -> str:
-    """Return the title, the date and what trained the runs: packages and machines."""
+    """Return the title, the date, and the packages and machines that trained the runs."""
     now = datetime.now(UTC)
     trained = "; ".join(dict.fromkeys(filter(None, map(_trained, runs))))
     origin = f"VAE Lab, {now:%Y-%m-%d %H:%M} UTC. Trained with {trained}." if trained else ""
@@ -68,7 +68,7 @@ def _opening(title: str, runs: Sequence[Run]) -> str:
 
 
 def _trained(run: Run) -> str:
-    """Return what trained a run: packages and machine; "" if unknown."""
+    """Return the packages and the machine that trained a run; "" if unknown."""
     try:
         return origin(run.header, run.status().machine)
     except ValueError:
