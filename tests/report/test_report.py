@@ -122,7 +122,7 @@ def test_text_of_people_is_escaped(root: Path, tmp_path: Path) -> None:
     assert "next" in words(html)
 
 
-def test_packages_that_are_no_texts_are_not_said(root: Path, tmp_path: Path) -> None:
+def test_packages_that_are_no_texts_are_left_out(root: Path, tmp_path: Path) -> None:
     run = Run(shutil.copytree(root / "small", tmp_path / "odd"))
     head = json.loads((run.path / "config.json").read_text())
     (run.path / "config.json").write_text(json.dumps(head | {"packages": ["torch"]}))
