@@ -404,6 +404,6 @@ def test_the_best_weights_follow_from_the_last_state(make: Make) -> None:
         *((bad, "Abacus") for bad in (None, 5, [], "torch", {"torch": 2.13, "numpy": None})),
     ],
 )
-def test_the_origin_is_told_as_far_as_it_is_recorded(packages: object, expected: str) -> None:
+def test_the_origin_has_every_recorded_text(packages: object, expected: str) -> None:
     assert manifest.origin({"packages": packages}, "Abacus") == expected
     assert len(manifest.origin({"packages": packages}, "A" * 1000)) <= 200
