@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from vae.base.foreign import JOINER, MOST, cell, markdown, one_line, plotly_text, printed, quoted
+from vae.base.foreign import (
+    JOINER,
+    MOST,
+    cell,
+    inert,
+    markdown,
+    one_line,
+    plotly_text,
+    printed,
+    quoted,
+)
 from vae.config import RunConfig
 from vae.data import DataError
 from vae.data.formats import parsing
@@ -81,3 +91,8 @@ def test_a_cell_is_no_formula(text: str) -> None:
 
 def test_a_terminal_gets_no_escape_codes() -> None:
     assert printed("\x1b[2J\x9b31m\u202eq\nq") == "[2J 31m q q"
+
+
+def test_a_table_that_a_browser_saves_has_no_formula() -> None:
+    shown = [inert(value) for value in (["=1", "a"], "@x", 3.0, "b")]
+    assert shown == [[f"{JOINER}=1", "a"], f"{JOINER}@x", 3.0, "b"]

@@ -149,7 +149,7 @@ def test_tables_are_downloaded_without_formulas(
     runs: Path, app: App, open_page: OpenPage, word: str
 ) -> None:
     """The toolbar of a table writes the cells as they are shown."""
-    tab = open_page(f"{app(runs).url}/compare")
+    tab = open_page(f"{app(runs).url}/compare", before="delete window.showSaveFilePicker")
     table = tab.page.get_by_test_id("stDataFrame").first
     table.hover()
     with tab.page.expect_download() as waiting:

@@ -53,3 +53,12 @@ def plotly_text(text: object) -> str:
 def cell(value: object) -> object:
     """Return a value for a cell of a CSV file: a text that looks like a formula gets a quote."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def inert(value: object) -> object:
+    """Return a value for a cell of a table on a page, which a browser can save as CSV: a text that
+    looks like a formula gets an invisible joiner; so do the texts of a list."""
+    if isinstance(value, list):
+        return [inert(item) for item in value]
+    is_formula = isinstance(value, str) and value.startswith(_FORMULA)
+    return f"{JOINER}{value}" if is_formula else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import streamlit as st
 
+from vae.base.foreign import inert
 from vae.base.numbers import compact, fixed, percent
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def styled(columns: Mapping[Any, Any], numbers: Mapping[Any, Column]) -> "Styler
     import pandas as pd  # type: ignore[import-untyped]
 
     formats = {name: column.format for name, column in numbers.items() if name in columns}
-    return pd.DataFrame(dict(columns)).style.format(formats, na_rep="")
+    cells = {
+        name: list(map(inert, values)) if isinstance(values, list) else values
+        for name, values in columns.items()
+    }
+    return pd.DataFrame(cells).style.format(formats, na_rep="")
 
 
 def configured(
