@@ -107,4 +107,4 @@ def _ticks(bars: int, room: int) -> Part:
     is no `room` for so many names."""
     step = next(s * 10**k for k in range(9) for s in (1, 2, 5) if bars <= room * s * 10**k)
     named = np.arange(step - 1, bars, step)
-    return {"tickvals": named, "ticktext": [f"z{k + 1}" for k in named], "tickangle": 0}
+    return {"tickvals": named.tolist(), "ticktext": [f"z{k + 1}" for k in named], "tickangle": 0}

@@ -3,15 +3,40 @@
 import { AXIS } from './theme.js';
 
 const SLACK = 2;                                // pixels that two labels may share
+const SIDE = 4;                                 // pixels between the names of two places
+const LEAST = 0.52;                             // of a chart's width, for its plot beside a legend
+const MOST = 0.35;                              // of a chart's height, for a legend of names that the plot shows
+const GAPS = 26, LINE = 1.6;                   // px of an entry beside symbol and name; height in sizes of its letters
 
-const LEAST = 0.6;                              // of a chart's width, for its plot beside a legend
-
-export function fitLegend(layout, width) {      // below a narrow chart, which has no room beside it
-  const { legend, showlegend, margin } = layout;
-  const room = width - (margin?.l ?? 0) - (margin?.r ?? 0);
-  if (room >= LEAST * width || !showlegend || !(legend.x > 1)) return;
+export function fitLegend(data, layout, width, isTaken) {   // below a narrow chart, which has no room beside it
+  const { legend, showlegend, margin, height } = layout;
+  const names = data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name);
+  if (!showlegend || !(legend.x > 1) || !names.length) return;
+  const { l = 0, r = 0, b = 0 } = margin ?? {}, size = legend.font?.size ?? 12;
+  const widest = Math.max(...names.map((name) => wide(name, size, layout.font.family)));
+  const entry = (legend.itemwidth ?? 30) + GAPS + widest;
+  if (width - l - Math.max(r, entry) >= LEAST * width) return;
+  const across = Math.max(1, Math.floor((width - l - 12) / entry));
+  const high = Math.ceil(names.length / across) * LINE * size;
+  const direct = new Set(layout.annotations?.map(({ name }) => name));
+  layout.showlegend = high < MOST * height || !names.some((name) => direct.has(name));
   layout.legend = { ...legend, orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom', title: {} };
-  layout.margin = { ...margin, r: 12 };
+  layout.margin = { ...margin, r: isTaken ? r : 12, b: layout.showlegend ? b + high : b };
+}
+
+export function fitTicks(layout, width) {       // names below an axis that would touch: fewer numbers, slanted words
+  const { l = 0, r = 0 } = layout.margin ?? {};
+  for (const [name, axis] of Object.entries(layout)) {
+    if (!/^xaxis/.test(name) || axis.tickangle !== 0 || !Array.isArray(axis.ticktext)) continue;
+    const { ticktext: words, tickvals: places, domain: [low, high] = [0, 1] } = axis;
+    const size = axis.tickfont?.size ?? 12;
+    const room = (high - low) * (width - l - r) / Math.max(words.length, 1);
+    const step = Math.ceil((Math.max(...words.map((word) => wide(word, size, layout.font.family))) + SIDE) / room);
+    if (!(step > 1)) continue;
+    const last = (_, k) => (k + 1) % step === 0;
+    const fewer = { ticktext: words.filter(last), tickvals: places.filter(last) };
+    Object.assign(axis, words.every((word) => /\d$/.test(word)) ? fewer : { tickangle: -30 });
+  }
 }
 
 export function fitTitles(layout, width) {      // break the title of an axis that is shorter than it
@@ -34,14 +59,18 @@ export function fitNotes(annotations, width, { font }) {   // break the texts th
 
 const pen = document.createElement('canvas').getContext('2d');
 
-function broken(text, room, size, family) {     // into lines that fit, between words
+function wide(text, size, family) {             // pixels, without markup
   pen.font = `${size}px ${family}`;
-  const fits = (part) => pen.measureText(part).width < room;
-  if (text.includes('<br') || fits(text.replace(/<[^>]*>/g, ''))) return text;
+  return pen.measureText(text.replace(/<[^>]*>/g, '')).width;
+}
+
+function broken(text, room, size, family) {     // into lines that fit, between words
+  const fits = (part) => wide(part, size, family) < room;
+  if (text.includes('<br') || fits(text)) return text;
   const lines = [];
   for (const word of text.split(' ')) {
     const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length && fits(longer.replace(/<[^>]*>/g, ''))) lines[lines.length - 1] = longer;
+    if (lines.length && fits(longer)) lines[lines.length - 1] = longer;
     else lines.push(word);
   }
   return lines.join('<br>');

@@ -2,7 +2,7 @@
 
 import { missing } from './content.js';
 import { away, learn, point } from './decode.js';
-import { fitLegend, fitNotes, fitTitles, separate } from './labels.js';
+import { fitLegend, fitNotes, fitTicks, fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
 import { drawnLine } from './line.js';
 import { NAMED, stand } from './marker.js';
@@ -36,7 +36,8 @@ async function draw(chart) {
   const layout = large(dressed(inked(message.figure.layout, theme.shade), theme, message));
   layout.height = heightOf(chart);
   chart.node.style.minHeight = `${layout.height}px`;   // nothing below the chart moves
-  fitLegend(layout, chart.width);
+  fitLegend(data, layout, chart.width, hasCard(chart));
+  fitTicks(layout, chart.width);
   fitTitles(layout, chart.width);
   const points = data.filter((trace) => trace.type === 'scattergl');
   const count = points.reduce((sum, trace) => sum + lengthOf(trace.x), 0);
@@ -67,6 +68,9 @@ function finish(chart) {                        // put in place all that Plotly 
 }
 
 const laidOver = ({ overlay, message }) => (overlay?.revision === message.revision ? overlay : {});
+
+// The decoded picture stands at the right edge, except on a phone (plot.css).
+const hasCard = (chart) => Boolean(laidOver(chart).decode) && innerWidth > 640;
 
 function laid(chart) {                          // shapes and annotations of figure and overlay
   const { theme, message: { figure: { layout } } } = chart;
@@ -253,7 +257,8 @@ export function lay(component) {                // called when the overlay of a 
     const before = chart.overlay;
     chart.overlay = message;
     cover(chart);
-    if (JSON.stringify(before?.traces) !== JSON.stringify(message.traces)) request(chart);
+    const seen = (one) => JSON.stringify([one?.traces, Boolean(one?.decode)]);
+    if (seen(before) !== seen(message)) request(chart);
     choose(chart);
   }
   return () => setTimeout(() => {
