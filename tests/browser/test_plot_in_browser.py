@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Launch, OpenPage, Server, Tab
 from tests.browser.screen import equals, perform, until
+from vae.dashboard.plot import MODULES_AT
 from vae.figures.palette import COLOURS
 
 CHART = ".vae-plot-chart.js-plotly-plot"
@@ -447,3 +448,58 @@ def test_content_that_the_server_has_dropped_is_served_again(demo: Callable[...,
     page.mouse.move(2, 2)
     expect(page.locator(".vae-plot-place")).not_to_contain_text("covered")
     assert picture.bounding_box() == over  # the picture stays where it is
+
+
+FITTED = """async ([module, names, direct, words, width, isTaken]) => {
+    const { fitLegend, fitTicks } = await import(module);
+    const layout = {
+        font: { size: 12, family: 'sans-serif' }, height: 344, showlegend: true,
+        margin: { l: 48, r: 104, t: 16, b: 44 }, legend: { x: 1.01, y: 1, font: { size: 12 } },
+        annotations: direct.map((name) => ({ name })),
+        xaxis: { tickangle: 0, ticktext: words, tickvals: words.map((_, k) => k) },
+    };
+    fitLegend(names.map((name) => ({ name })), layout, width, isTaken);
+    fitTicks(layout, width);
+    const { showlegend, legend: { orientation = 'v' }, margin: { r, b }, xaxis } = layout;
+    return { showlegend, orientation, r, b, ticks: xaxis.tickvals, angle: xaxis.tickangle };
+}"""
+CLASSES = [f"class {k} 100" for k in range(10)]
+FEW = ["z1", "z2"]
+
+
+def test_a_legend_has_the_room_that_a_window_leaves(loaded: None, tab: Tab) -> None:
+    """Beside a chart, else below it, else nowhere if the plot has the names itself."""
+
+    def fitted(
+        width: int, names: list[str] = CLASSES, direct: bool = True, taken: bool = False
+    ) -> Any:
+        given = [MODULES_AT + "labels.js", names, names[:5] * direct, FEW, width, taken]
+        return tab.page.evaluate(FITTED, given)
+
+    wide = fitted(440)
+    assert (wide["showlegend"], wide["orientation"], wide["r"]) == (True, "v", 104)
+    narrow = fitted(300)
+    assert (narrow["showlegend"], narrow["orientation"], narrow["r"]) == (True, "h", 12)
+    assert 44 + 5 * 15 < narrow["b"] < 44 + 0.35 * 344  # rows of two names
+    assert not fitted(240)["showlegend"]  # ten rows
+    assert fitted(240)["b"] == 44
+    assert fitted(240, direct=False)["showlegend"]
+    assert fitted(300, taken=True)["r"] == 104  # the room of the decoded picture
+    assert fitted(440, names=["a class of a very long name"] * 3)["orientation"] == "h"
+
+
+@pytest.mark.parametrize(
+    ("words", "width", "ticks", "angle"),
+    [
+        ([f"z{k}" for k in range(20, 121, 20)], 400, [0, 1, 2, 3, 4, 5], 0),
+        ([f"z{k}" for k in range(20, 121, 20)], 240, [1, 3, 5], 0),
+        (["convolutional", "mlp"], 200, [0, 1], -30),
+    ],
+)
+def test_names_below_an_axis_do_not_touch(
+    words: list[str], width: int, ticks: list[int], angle: int, loaded: None, tab: Tab
+) -> None:
+    """Numbered names are thinned, and words slant."""
+    given = [MODULES_AT + "labels.js", CLASSES, [], words, width, False]
+    found = tab.page.evaluate(FITTED, given)
+    assert (found["ticks"], found["angle"]) == (ticks, angle)

@@ -32,7 +32,9 @@ def bars(figure: Any) -> dict[str, tuple[float, float]]:
 
 @pytest.mark.parametrize("error", [20.0, -7.5, 0.0])
 def test_reconstruction_and_kl_add_up_to_the_bound(error: float) -> None:
-    full = record(reconstruction=error, kl=3.0, elbo=-(error + 3.0), elbo_se=0.25, nll=error + 2)
+    full = record(
+        reconstruction=error, kl=3.0, elbo=-(error + 3.0), elbo_se=0.25, nll=error + 2, nll_se=2.0
+    )
     found = bars(bound_bars(full))
     assert list(found) == ["Reconstruction", "KL", "−ELBO", "−ln p(x)"]
     assert found["Reconstruction"] == (0.0, error)
@@ -42,6 +44,9 @@ def test_reconstruction_and_kl_add_up_to_the_bound(error: float) -> None:
     low, high = bound_bars(full).layout.xaxis.range
     assert low <= min(0, error)
     assert high > max(0, error + 3)
+    numbers = bound_bars(full).layout.annotations
+    assert len(numbers) == 4
+    assert all(low <= one.x <= high for one in numbers)  # Plotly draws none outside
 
 
 def test_bars_have_the_colours_of_their_quantities() -> None:

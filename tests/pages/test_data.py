@@ -23,6 +23,7 @@ from vae.dashboard.data.baselines import judged, table
 from vae.dashboard.sidebar.data_field import FILE
 from vae.data import SOURCES, load, online, prepare
 from vae.evaluation.baseline import baseline, baselines
+from vae.figures.quantities import SPLITS
 from vae.imaging import tiles
 
 SIZES = {"digits": "8×8", "moon-phases": "28×28", "shapes": "32×32", "mixture": "2"}
@@ -105,7 +106,7 @@ def test_facts_equal_the_librarys(name: str, page: AppTest) -> None:
     s = summarise(load(name), RunConfig.of(likelihood=likelihood))
     told = facts(at)
     assert told["Examples"][0] == f"{s.examples:,}"
-    assert told["Examples"][1] == " · ".join(f"{n:,} {k}" for k, n in s.splits.items())
+    assert told["Examples"][1] == " · ".join(f"{n:,} {SPLITS[k]}" for k, n in s.splits.items())
     assert told["Size"] == (SIZES[name], f"{math.prod(s.shape):,} elements")
     assert told["Mean x"] == (number(s.mean), f"SD {number(s.sd)}")
     assert told["Zeros"] == (f"{100 * s.zeros:.1f} %", f"{s.constant:,} constant")

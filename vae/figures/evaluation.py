@@ -154,7 +154,7 @@ def _whisker(plus: float | None, minus: float | None, thickness: float, width: i
 
 def _number_of(place: int, step: Step) -> Part:
     """The value of a step behind its bar."""
-    end = max(step.start, step.start + step.value) + (step.se or 0.0)
+    end = max(step.start, step.start + step.value + (step.se or 0.0))  # within the axis
     here = {"xref": "x", "yref": "y", "x": end, "y": place, "xanchor": "left", "xshift": 5}
     return note(with_error(step.value, step.se)[0], **here)
 

@@ -27,6 +27,7 @@ from vae.dashboard.sidebar import choice as sidebar_choice
 from vae.dashboard.sidebar.choice import Choice
 from vae.data import Dataset
 from vae.data.missing import element_names
+from vae.figures.quantities import SPLITS
 
 MISSING = 200  # px
 HOLES = {"not observed": Column(WHOLE, ""), "share": Column(SHARE, "")}
@@ -115,7 +116,7 @@ def _summary(_data: Dataset, _config: RunConfig, key: str) -> DataSummary:
 def facts(view: DataView) -> None:
     """Show one row of numbers about the data set."""
     s = view.summary
-    parts = [f"{size:,} {name}" for name, size in s.splits.items() if size]
+    parts = [f"{size:,} {SPLITS[name]}" for name, size in s.splits.items() if size]
     kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
     named = [str(name) for name in s.classes if name != "no class"]
     cards: tuple[tuple[str, str, str, str], ...] = (

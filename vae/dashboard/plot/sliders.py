@@ -25,9 +25,10 @@ export default async (component) => {{
     .catch((error) => {{ sliders = null; throw error; }});
   return (await sliders).mount(component);
 }};"""
-_HTML = """<div class="vae-sliders"><div class="picture"><canvas role="img"></canvas>
+_HTML = """<div class="vae-sliders"><div class="picture">
+<canvas role="img" width="144" height="144"></canvas>
 <button type="button">Reset</button></div>
-<div class="rows"><details><summary></summary><div></div></details></div></div>"""
+<div class="rows"><details hidden><summary></summary><div></div></details></div></div>"""
 _component = st.components.v2.component(
     "vae_sliders", html=_HTML, css=filled("sliders.css"), js=_JS, isolate_styles=False
 )

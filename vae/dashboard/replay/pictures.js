@@ -230,7 +230,7 @@ function drawCurves(player, epoch) {            // marker at `epoch`, values of 
     pen.beginPath(); pen.moveTo(x, area.top); pen.lineTo(x, area.top + area.height); pen.stroke();
     const values = curve.lines.map(([split, epochs, name]) => {
       const last = arrays[epochs].findLastIndex((e, n) => e <= epoch + 1e-4 && Number.isFinite(arrays[name][n]));
-      return last < 0 ? null : [digits(arrays[name][last]), split];
+      return last < 0 ? null : [digits(arrays[name][last]), split === 'val' ? 'validation' : split];
     }).filter(Boolean);
     drawWords(player, curve, area, values);
     marks.push(x);

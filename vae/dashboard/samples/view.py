@@ -74,7 +74,6 @@ BESIDE = ("Decoded manifold", "Another run")
 
 def samples_page(run: Run) -> None:
     """Show the controls and the pictures of a run with weights."""
-    st.html(html_grid.STYLE)
     with st.container(key="generate_halves"):  # whole pixels wide: html_grid.css
         left, right = st.columns(2, gap="small")
     with left:

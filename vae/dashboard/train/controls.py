@@ -83,12 +83,17 @@ def _progress_words(status: Status, pace: float | None) -> str:
     is_planned = status.steps > status.step  # a recorded run need not have a planned length
     if status.state == "running" and status.seconds and status.step and is_planned:
         left = (status.steps - status.step) * (pace or status.seconds / status.step)
-        words.append(f"{duration(left)} left")
+        words.append(f"{_unbroken(left)} left")
         if status.images_per_second:
             words.append(f"{status.images_per_second / 1000:.1f} k examples/s")
     else:
-        words.append(f"{plural(status.step, 'step')} in {duration(status.seconds)}")
+        words.append(f"{plural(status.step, 'step')} in {_unbroken(status.seconds)}")
     return " · ".join(words)
+
+
+def _unbroken(seconds: float) -> str:
+    """Return a time as text whose unit stays on the line of its number."""
+    return duration(seconds).replace(" ", "\u00a0")
 
 
 def _at_work() -> str:
