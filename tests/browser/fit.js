@@ -70,6 +70,14 @@
   const inSight = (n, stack) => drawn(n) || getComputedStyle(n).pointerEvents === 'none'
     ? chartOf(n)?.contains(stack[0]) : stack.some((e) => n.contains(e));
 
+  // A bar that sticks to the lower edge hides the text that scrolls below it, if it is opaque. It is measured
+  // in its place at the end of that text.
+  const bars = [...main.querySelectorAll('[data-testid=stLayoutWrapper]')].filter((n) => {
+    const { position, bottom, backgroundColor } = getComputedStyle(n);
+    return position === 'sticky' && bottom !== 'auto' && /^rgb\(/.test(backgroundColor);
+  });
+  for (const bar of bars) bar.style.setProperty('position', 'static', 'important');
+
   main.scrollTo(0, 0);  // text that is scrolled away lies below the row of pages
   const found = new Set(), texts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -145,5 +153,6 @@
   }
   if (main.scrollWidth > main.clientWidth + 1)
     found.add(`the page is ${main.scrollWidth} pixels wide in ${main.clientWidth}`);
+  for (const bar of bars) bar.style.removeProperty('position');
   return [...found];
 }

@@ -336,3 +336,20 @@ def test_texts_of_a_chart_that_overlap_or_are_cut_are_found(chromium: Browser) -
     page.close()
     assert [line.partition(" in ")[0] for line in sorted(found)] == ["cut", "cut", "overlap"]
     assert all(any(word in line for line in found) for word in ("over", "outside", "clipped"))
+
+
+@pytest.mark.parametrize(("ground", "found"), [("rgb(9, 9, 9)", []), ("transparent", ["overlap"])])
+def test_an_opaque_bar_at_the_lower_edge_may_lie_over_a_text_that_scrolls(
+    ground: str, found: list[str], chromium: Browser
+) -> None:
+    page = chromium.new_page(viewport={"width": 300, "height": 200})
+    text = "".join(f"<p>line {k} of a long text</p>" for k in range(30))
+    bar = f"position: sticky; bottom: 0; background: {ground}"
+    page.set_content(
+        f'<div data-testid="stMain" style="height: 180px; overflow: auto">{text}'
+        f'<div data-testid="stLayoutWrapper" style="{bar}">'
+        f"{'way on ' * 20}</div></div>"
+    )
+    said = page.evaluate(FIT)
+    page.close()
+    assert sorted({line.partition(" in ")[0] for line in said}) == found

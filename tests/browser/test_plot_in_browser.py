@@ -450,7 +450,7 @@ def test_content_that_the_server_has_dropped_is_served_again(demo: Callable[...,
     assert picture.bounding_box() == over  # the picture stays where it is
 
 
-FITTED = """async ([module, names, direct, words, width, isTaken]) => {
+FITTED = """async ([module, names, direct, words, width, card]) => {
     const { fitLegend, fitTicks } = await import(module);
     const layout = {
         font: { size: 12, family: 'sans-serif' }, height: 344, showlegend: true,
@@ -458,7 +458,7 @@ FITTED = """async ([module, names, direct, words, width, isTaken]) => {
         annotations: direct.map((name) => ({ name })),
         xaxis: { tickangle: 0, ticktext: words, tickvals: words.map((_, k) => k) },
     };
-    fitLegend(names.map((name) => ({ name })), layout, width, isTaken);
+    fitLegend(names.map((name) => ({ name })), layout, width, card);
     fitTicks(layout, width);
     const { showlegend, legend: { orientation = 'v' }, margin: { r, b }, xaxis } = layout;
     return { showlegend, orientation, r, b, ticks: xaxis.tickvals, angle: xaxis.tickangle };
@@ -470,10 +470,8 @@ FEW = ["z1", "z2"]
 def test_a_legend_has_the_room_that_a_window_leaves(loaded: None, tab: Tab) -> None:
     """Beside a chart, else below it, else nowhere if the plot has the names itself."""
 
-    def fitted(
-        width: int, names: list[str] = CLASSES, direct: bool = True, taken: bool = False
-    ) -> Any:
-        given = [MODULES_AT + "labels.js", names, names[:5] * direct, FEW, width, taken]
+    def fitted(width: int, names: list[str] = CLASSES, direct: bool = True, card: int = 0) -> Any:
+        given = [MODULES_AT + "labels.js", names, names[:5] * direct, FEW, width, card]
         return tab.page.evaluate(FITTED, given)
 
     wide = fitted(440)
@@ -484,7 +482,9 @@ def test_a_legend_has_the_room_that_a_window_leaves(loaded: None, tab: Tab) -> N
     assert not fitted(240)["showlegend"]  # ten rows
     assert fitted(240)["b"] == 44
     assert fitted(240, direct=False)["showlegend"]
-    assert fitted(300, taken=True)["r"] == 104  # the room of the decoded picture
+    assert fitted(300, card=120)["r"] == 104  # the room of the decoded picture
+    assert fitted(440, card=100)["orientation"] == "v"
+    assert fitted(440, card=200)["orientation"] == "h"  # eleven lines would reach the picture
     assert fitted(440, names=["a class of a very long name"] * 3)["orientation"] == "h"
 
 
@@ -500,6 +500,6 @@ def test_names_below_an_axis_do_not_touch(
     words: list[str], width: int, ticks: list[int], angle: int, loaded: None, tab: Tab
 ) -> None:
     """Numbered names are thinned, and words slant."""
-    given = [MODULES_AT + "labels.js", CLASSES, [], words, width, False]
+    given = [MODULES_AT + "labels.js", CLASSES, [], words, width, 0]
     found = tab.page.evaluate(FITTED, given)
     assert (found["ticks"], found["angle"]) == (ticks, angle)

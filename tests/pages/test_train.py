@@ -321,7 +321,7 @@ def test_the_time_left_follows_the_last_reports(root: Path, open_page: OpenPage)
     timed = zip(reports()[:3], slow, strict=True)
     lines = [report | {"step": step, "seconds": at} for report, (step, at) in timed]
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert "24 s left" in words(open_page("train.py"))
+    assert "24\u00a0s left" in words(open_page("train.py"))
 
 
 def test_the_time_of_a_new_run_is_that_of_the_last_similar_run(

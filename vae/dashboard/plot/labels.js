@@ -8,20 +8,22 @@ const LEAST = 0.52;                             // of a chart's width, for its p
 const MOST = 0.35;                              // of a chart's height, for a legend of names that the plot shows
 const GAPS = 26, LINE = 1.6;                   // px of an entry beside symbol and name; height in sizes of its letters
 
-export function fitLegend(data, layout, width, isTaken) {   // below a narrow chart, which has no room beside it
+export function fitLegend(data, layout, width, card = 0) {   // below a chart without room beside it, above a card of this height
   const { legend, showlegend, margin, height } = layout;
   const names = data.filter((trace) => trace.name && trace.showlegend !== false).map((trace) => trace.name);
   if (!showlegend || !(legend.x > 1) || !names.length) return;
-  const { l = 0, r = 0, b = 0 } = margin ?? {}, size = legend.font?.size ?? 12;
+  const { l = 0, r = 0, t = 0, b = 0 } = margin ?? {}, size = legend.font?.size ?? 12;
   const widest = Math.max(...names.map((name) => wide(name, size, layout.font.family)));
   const entry = (legend.itemwidth ?? 30) + GAPS + widest;
-  if (width - l - Math.max(r, entry) >= LEAST * width) return;
+  const column = (names.length + 1) * LINE * size;   // with the title
+  const isLow = card > 0 && column > height - t - card;
+  if (width - l - Math.max(r, entry) >= LEAST * width && !isLow) return;
   const across = Math.max(1, Math.floor((width - l - 12) / entry));
   const high = Math.ceil(names.length / across) * LINE * size;
   const direct = new Set(layout.annotations?.map(({ name }) => name));
   layout.showlegend = high < MOST * height || !names.some((name) => direct.has(name));
   layout.legend = { ...legend, orientation: 'h', x: 0, y: 0, yref: 'container', yanchor: 'bottom', title: {} };
-  layout.margin = { ...margin, r: isTaken ? r : 12, b: layout.showlegend ? b + high : b };
+  layout.margin = { ...margin, r: card ? r : 12, b: layout.showlegend ? b + high : b };
 }
 
 export function fitTicks(layout, width) {       // names below an axis that would touch: fewer numbers, slanted words

@@ -19,6 +19,7 @@ export { library };
 
 const CHARTS = new WeakMap();                   // root element → chart
 const OVERLAYS = new Map();                     // key → the message of `overlay`
+const CARD = 44;                                // pixels below the decoded picture (plot.css)
 const FEW = 2500;                               // points up to which SVG is faster than WebGL
 
 async function draw(chart) {
@@ -36,7 +37,7 @@ async function draw(chart) {
   const layout = large(dressed(inked(message.figure.layout, theme.shade), theme, message));
   layout.height = heightOf(chart);
   chart.node.style.minHeight = `${layout.height}px`;   // nothing below the chart moves
-  fitLegend(data, layout, chart.width, hasCard(chart));
+  fitLegend(data, layout, chart.width, cardOf(chart));
   fitTicks(layout, chart.width);
   fitTitles(layout, chart.width);
   const points = data.filter((trace) => trace.type === 'scattergl');
@@ -69,8 +70,11 @@ function finish(chart) {                        // put in place all that Plotly 
 
 const laidOver = ({ overlay, message }) => (overlay?.revision === message.revision ? overlay : {});
 
-// The decoded picture stands at the right edge, except on a phone (plot.css).
-const hasCard = (chart) => Boolean(laidOver(chart).decode) && innerWidth > 640;
+// Pixels up to the upper edge of the decoded picture, which stands at the right, except on a phone (plot.css).
+function cardOf(chart) {
+  if (!laidOver(chart).decode || innerWidth <= 640) return 0;
+  return CARD + chart.root.querySelector('.vae-plot-place').offsetHeight;
+}
 
 function laid(chart) {                          // shapes and annotations of figure and overlay
   const { theme, message: { figure: { layout } } } = chart;
