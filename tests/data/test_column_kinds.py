@@ -9,7 +9,7 @@ import pytest
 from vae.base.kinds import KINDS
 from vae.config import RunConfig
 from vae.data import DataError, Dataset, load, save_upload
-from vae.data.column_kinds import values_of
+from vae.data.column_kinds import unseen_names, values_of
 
 RNG = np.random.default_rng(0)
 N = 80
@@ -135,3 +135,24 @@ def test_another_likelihood_is_refused_with_the_way_out(tmp_path: Path) -> None:
     domain = RunConfig.of(data=path, likelihood="mixed").domain(data)
     assert domain.kinds == data.kinds
     assert len(KINDS) == 5
+
+
+def test_a_category_becomes_the_class(tmp_path: Path) -> None:
+    data = load(str(written(tmp_path)), options={"data_label": "city"})
+    assert "city" not in data.columns
+    assert set(data.classes) >= {"Rome", "Oslo"}
+    assert data.labels is not None
+    city = FRAME["city"].replace("?", "")
+    names = ["" if k < 0 else data.classes[k] for k in data.labels]
+    assert [a for a, b in zip(names, city, strict=True) if b] == [b for b in city if b]
+    assert data.kinds, "the rest is a mixed table"
+
+
+def test_a_name_that_only_held_out_rows_have_is_a_sentence(tmp_path: Path) -> None:
+    data = load(str(written(tmp_path)), options={"data_label": "none"})
+    city = data.columns.index("city")
+    rome = np.flatnonzero(data.x[:, city] == data.entries[city].index("Rome"))
+    rest = np.setdiff1d(np.arange(len(data.x)), rome)
+    assert unseen_names(data, np.arange(len(data.x))) == ""
+    assert unseen_names(data, rest).startswith("Only in held-out examples: city = Rome. A model")
+    assert unseen_names(load("digits"), np.arange(5)) == ""

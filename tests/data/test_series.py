@@ -15,7 +15,7 @@ import pytest
 
 from tests.data.test_reading import read_twice, settings
 from tests.tables import each
-from vae.data import DataError, Dataset, mapping, read, save_upload
+from vae.data import DataError, Dataset, load, mapping, read, save_upload
 from vae.data.missing import hidden, missing_in
 from vae.data.series import after_end, channel_ends, lengths
 
@@ -231,6 +231,20 @@ def test_lengths_that_do_not_fit_are_no_lengths(tmp_path: Path) -> None:
         assert not data.missing
         assert data.reading is not None
         assert "length" in data.reading.left_out[0].names
+
+
+@pytest.mark.parametrize("steps", [LENGTHS + 40, LENGTHS - LENGTHS.min(), np.full(8, -1)])
+@pytest.mark.parametrize("name", ["lengths", "seq_len", "n_steps"])
+def test_lengths_beyond_the_steps_are_a_sentence(
+    steps: np.ndarray, name: str, tmp_path: Path
+) -> None:
+    """Read without their ends, the series would end in rows of zeros."""
+    path = saved(tmp_path, x=ZEROS, **{name: steps})
+    with pytest.raises(DataError, match=f"{name} holds .* have at most .* steps: correct"):
+        read(path)
+    path = saved(tmp_path, x=ZEROS, length=steps)
+    with pytest.raises(DataError, match="length holds"):
+        load(str(path), options={"data_layout": "series"})
 
 
 def test_the_ends_of_a_channel_leave_out_missing_values(

@@ -1,6 +1,7 @@
 """A run on a mixed table: values by name on every page and in every file, and nats by column."""
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from vae.analysis.imputation import hidden_errors, impute
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.kinds import KINDS
 from vae.commands import main
+from vae.report import report
 from vae.runs import Run
+from vae.runs.manifest import columns_of, problem_of
 
 RNG = np.random.default_rng(0)
 N = 200
@@ -101,6 +104,12 @@ def test_commands_write_and_print_names(
     assert main(["evaluate", *base]) == 0
     lines = [x for x in capsys.readouterr().out.splitlines() if "column:" in x]
     assert [line.split()[1] for line in lines] == list(FRAME)
+    assert main(["evaluate", *base, "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in record["columns"]] == list(FRAME)
+    assert [row["kind"] for row in record["columns"]][3:] == ["binary", "category"]
+    total = sum(row["nats"] for row in record["columns"])
+    assert total == pytest.approx(record["reconstruction"], rel=1e-3)
 
 
 def test_pages_show_names(run: Run, open_page: OpenPage) -> None:
@@ -145,3 +154,37 @@ def test_the_description_of_a_table_has_no_common_unit(
     assert not [line for line in lines if line.startswith(("x  ", "zeros"))]
     (refused,) = (x for x in lines if x.startswith("Not for these data: bernoulli"))
     assert "student-t, negative-binomial" in refused
+
+
+def test_samples_are_written_with_their_names(root: Path, table: str, tmp_path: Path) -> None:
+    settings = SETTINGS | {"posterior": "diagonal", "objective": "elbo", "hide_share": 0.0}
+    run = trained(root, "b-table", data=table, **settings)
+    base = ["sample", run.name, "--root", str(root), "-n", "9", "--out"]
+    assert main([*base, str(tmp_path / "s.csv")]) == 0
+    frame = pd.read_csv(tmp_path / "s.csv")
+    assert list(frame) == list(FRAME)
+    assert set(frame["city"]) <= {"Rome", "Oslo", "Lima"}
+    assert main([*base, str(tmp_path / "s.npz")]) == 0
+    found = np.load(tmp_path / "s.npz")
+    names = found["entries"][list(found["columns"]).index("city")]
+    assert [names[k] for k in np.rint(found["x"][:, 4]).astype(int)] == frame["city"].tolist()
+    page = report([run])
+    assert ">Oslo</td>" in page or "Oslo →" in page
+
+
+def test_the_train_page_shows_names_without_the_data(run: Run, open_page: OpenPage) -> None:
+    about = columns_of(run.header)
+    assert about.entries[4] == ("Lima", "Oslo", "Rome")
+    tables = [e.value for e in open_page("train.py", run=run.name).dataframe]
+    pairs = next(t for t in tables if "kind" in t)
+    assert "→" in pairs.set_index("column").loc["city"].iloc[1]
+    samples = next(t for t in tables if "sample" in t)
+    assert set(samples["city"]) <= {"Rome", "Oslo", "Lima"}
+
+
+@pytest.mark.parametrize("wrong", [[["a"]], "Oslo", [[], [], [], ["no", "yes"], ["Rome"]], [[1]]])
+def test_a_manifest_with_other_names_is_damaged(run: Run, wrong: object) -> None:
+    head = json.loads((run.path / "config.json").read_text("utf-8"))
+    assert problem_of(head) == ""
+    head["data"]["entries"] = wrong
+    assert problem_of(head) == "has no valid entries"

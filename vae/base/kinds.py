@@ -36,6 +36,15 @@ class Kind(NamedTuple):
     named: bool = False  # whether x is the position of a name
 
 
+class Columns(NamedTuple):
+    """Names of the columns of a table, as a data set or the manifest of a run has them."""
+
+    event_shape: tuple[int, ...]  # (D,)
+    columns: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    entries: tuple[tuple[str, ...], ...] = ()  # names of the values of each column, or ()
+
+
 KINDS: dict[str, Kind] = {
     REAL: Kind("any number, under a Gaussian"),
     POSITIVE: Kind("numbers above 0, under a log-normal", _log, np.exp),

@@ -68,7 +68,8 @@ def evaluate(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"vae: The result could not be saved. {sentence(error)}", file=sys.stderr)
     if args.json:
-        print(json.dumps(record.as_json(), indent=2, ensure_ascii=False, allow_nan=False))
+        found = record.as_json() | {"columns": _column_records(loaded, split)}
+        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
         return 0
     examples = examples_of(record.examples, record.split)
     print(f"{record.run}, {record.checkpoint} weights, {examples}")
@@ -79,20 +80,35 @@ def evaluate(args: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(loaded: "LoadedRun", split: str) -> list[str]:
-    """One line for each column of a mixed table: its nats, and those of the best constant."""
+def _column_records(loaded: "LoadedRun", split: str) -> list[dict[str, Any]] | None:
+    """Return name, kind, nats, standard error and the nats of the best constant of each column of
+    a mixed table; None for other data."""
     if not loaded.data.kinds:
-        return []
+        return None
     from vae.analysis.column_terms import column_terms
 
     found = column_terms(loaded, loaded.rows(split))
-    rows = zip(loaded.data.columns, found.model, found.se, found.constant, strict=True)
+    names = zip(loaded.data.columns, loaded.data.kinds, strict=True)
+    numbers = zip(*(part.tolist() for part in found), strict=True)
+    return [
+        {
+            "name": name,
+            "kind": kind,
+            "nats": nats,
+            "se": se,
+            "constant": constant,
+        }
+        for (name, kind), (nats, se, constant) in zip(names, numbers, strict=True)
+    ]
+
+
+def _columns(loaded: "LoadedRun", split: str) -> list[str]:
+    """One line for each column of a mixed table: its nats, and those of the best constant."""
     lines = []
-    for name, nats, se, constant in rows:
-        mean, error = with_error(float(nats), float(se))
-        lines.append(
-            f"column: {printed(name):<20} {mean} ± {error} nats, constant {number(constant)}"
-        )
+    for row in _column_records(loaded, split) or ():
+        nats = " ± ".join(filter(None, with_error(row["nats"], row["se"])))
+        name, constant = printed(row["name"]), number(row["constant"])
+        lines.append(f"column: {name:<20} {nats} nats, constant {constant}")
     return lines
 
 
@@ -144,19 +160,23 @@ def sample_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="name of the class for a conditional model (default: each in turn)",
     )
-    parser.add_argument("--out", required=True, metavar="FILE", help="file to write, .png or .npz")
+    parser.add_argument("--out", required=True, metavar="FILE", help="file: .png, .npz or .csv")
 
 
 def sample(args: argparse.Namespace) -> int:
-    """Write samples from the prior, as an image or as arrays x and z.
+    """Write samples from the prior, as an image, as arrays x and z, or as a table of x.
 
-    n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32.
+    n samples of Z latents: x (n, *event) float32, the means of p(x|z); z (n, Z) float32. Of a
+    mixed table x has the positions of names; columns (D,) and entries (D, K) hold the names.
     """
     from vae.analysis.encoding import decode, prior_sample
+    from vae.analysis.entry_tables import as_csv
     from vae.base.files import replace
+    from vae.data.column_kinds import documented
     from vae.imaging import tiles
+    from vae.runs.manifest import columns_of
 
-    out = output_path(args.out, ".png", ".npz")
+    out = output_path(args.out, ".png", ".npz", ".csv")
     if args.n < 1 or args.seed < 0:
         raise ValueError(f"-n is at least 1 and --seed at least 0, not {args.n} and {args.seed}.")
     if not (math.isfinite(args.temperature) and args.temperature >= 0):
@@ -166,10 +186,15 @@ def sample(args: argparse.Namespace) -> int:
     if out.suffix == ".png" and len(model.domain.shape) != 3:
         kind = kind_of(model.domain.shape)
         raise ValueError(f"Samples of {kind} are not an image: write them to a .npz file.")
+    if out.suffix == ".csv" and len(model.domain.shape) != 1:
+        kind = kind_of(model.domain.shape)
+        raise ValueError(f"Samples of {kind} are no table: write them to a .npz file.")
     z = prior_sample(model, args.n, args.seed, args.temperature)
     x = decode(model, z, labels=_labels(args, run))
     if out.suffix == ".npz":
-        save_npz(out, x=x, z=z)
+        save_npz(out, x=x, z=z, **documented(columns_of(run.header)))
+    elif out.suffix == ".csv":
+        replace(out, as_csv(x, columns_of(run.header)))
     else:
         replace(out, tiles.grid_png(x, columns=math.ceil(args.n**0.5), scale=2))
     print(f"{plural(args.n, 'sample')} in {out}")

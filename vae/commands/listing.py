@@ -85,6 +85,7 @@ def _describe(name: str, options: dict[str, str]) -> int:
     from vae.config import RunConfig
     from vae.config.rules import suitable_likelihood
     from vae.data import load
+    from vae.data.column_kinds import unseen_names
     from vae.data.missing import element_names
     from vae.evaluation.baseline import baselines
 
@@ -96,6 +97,8 @@ def _describe(name: str, options: dict[str, str]) -> int:
     print(f"{printed(s.name)}: {printed(s.about)}")
     if dataset.reading:
         _print_reading(dataset.reading)
+    if words := unseen_names(dataset, config.divide(dataset).train):
+        print(printed(words))
     print(f"examples     {s.examples:,} ({parts})")
     print(f"shape        {event_size(s.shape)}, {s.dtype} / {compact(s.scale)}")
     if not dataset.kinds:  # the columns of a mixed table have no unit in common

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vae.base.kinds import BINARY, CATEGORY, COUNT, KINDS, POSITIVE, REAL
+from vae.base.kinds import BINARY, CATEGORY, COUNT, KINDS, POSITIVE, REAL, Columns
 from vae.base.numbers import number
-from vae.base.records import Floats
+from vae.base.records import Floats, Ints
 from vae.data.arrays import Array, Raw, natural
 from vae.data.column import Column
 from vae.data.csv_header import MARKS
@@ -210,8 +210,8 @@ def entry(value: float, names: Sequence[str]) -> str:
     return names[min(max(round(float(value)), 0), len(names) - 1)]
 
 
-def values_of(x: Floats, data: Dataset) -> list[Array]:
-    """Return the columns of x (N, D) of a data set, names as text and "" for a missing one."""
+def values_of(x: Floats, data: Dataset | Columns) -> list[Array]:
+    """Return the columns of x (N, D) of a table, names as text and "" for a missing one."""
     names = data.entries or ((),) * x.shape[1]
     return [_values(column, known) for column, known in zip(x.T, names, strict=True)]
 
@@ -220,6 +220,33 @@ def _values(column: Floats, names: tuple[str, ...]) -> Array:
     if not names:
         return column
     return np.array(["" if v != v else entry(v, names) for v in column], np.str_)
+
+
+def unseen_names(data: Dataset, train: Ints) -> str:
+    """Return a sentence on the names that occur in held-out rows only; "" without any."""
+    found = []
+    for name, column, names in zip(data.columns, data.x.T, data.entries, strict=False):
+        known = np.zeros(len(column), bool)
+        known[train] = True
+        parts = (set(column[rows & (column == column)].astype(int)) for rows in (known, ~known))
+        trained, held = parts
+        found += [f"{name} = {names[k]}" for k in sorted(held - trained)] if names else []
+    if not found:
+        return ""
+    return (
+        f"Only in held-out examples: {few(found)}. A model learns to give these entries almost no "
+        "probability, so they cost many nats: another seed or smaller shares may train on them."
+    )
+
+
+def documented(data: Dataset | Columns) -> dict[str, Array]:
+    """Return the names of the columns, "columns" (D,), and of their values, "entries" (D, K) with
+    "" behind the last name, for a file of arrays; nothing for a table of numbers."""
+    if not any(data.entries):
+        return {}
+    width = max(map(len, data.entries))
+    filled = [[*names, *[""] * (width - len(names))] for names in data.entries]
+    return {"columns": np.array(data.columns, np.str_), "entries": np.array(filled, np.str_)}
 
 
 def most_common(column: Floats, names: tuple[str, ...]) -> tuple[str, float | None]:

@@ -109,10 +109,27 @@ class _Roles:
         head = self.archive.heads.get(steps)
         if head is None or head.fault or self.wanted.data_layout not in (AUTO, "series"):
             return x, False
-        found = with_lengths(x, self._parts(steps), self.file)
+        ends = self._parts(steps)
+        self._check_ends(x, ends, steps)
+        found = with_lengths(x, ends, self.file)
         if found is None:
             self.used.discard(steps)
         return (x, False) if found is None else (found, True)
+
+    def _check_ends(self, x: Array, ends: Array, steps: str) -> None:
+        """Raise a DataError if whole numbers, one for each series, cannot be their lengths. An
+        array "length" beside pictures may be something else, and is left out."""
+        is_series = steps != LENGTHS[1] or self.wanted.data_layout == "series"
+        is_whole = ends.shape == x.shape[:1] and ends.dtype.kind in "iu"
+        if x.ndim != 3 or not is_whole or not is_series:
+            return
+        longest = max(x.shape[1:])
+        if ends.min() < 1 or ends.max() > longest:
+            raise DataError(
+                f"{self.file}: {steps} holds {ends.min():,} to {ends.max():,}, and the series in "
+                f"{self.key} ({'×'.join(map(str, x.shape))}) have at most {longest:,} steps: "
+                f"correct the array, or rename it to read the series without their ends."
+            )
 
     def _examples(self) -> Guess:
         found = self._find(EXAMPLES, "train") or self._find(EXAMPLES, "")

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from vae.base.foreign import plotly_text
 from vae.base.records import UNSCALED, Domain, Floats
+from vae.data.column_kinds import entry
 from vae.figures.base import Part, axis, figure, note, span
 from vae.figures.palette import CLASSES, token
 from vae.figures.series import Layer, Panels, series_chart
@@ -56,9 +57,11 @@ def feature_curves(
     names: Sequence[str] = ("",),
     domain: Domain = UNSCALED,
     columns: Sequence[str] = (),
+    entries: Sequence[Sequence[str]] = (),
 ) -> go.Figure:
     """Features of one or two paths (S, D), with the names of their columns, against their
-    positions (S,), each in its scale; the second path is dashed."""
+    positions (S,), each in its scale; the second path is dashed. A column with `entries` shows
+    their names instead of numbers."""
     traces = []
     features = values[0].shape[1]
     titles = feature_titles(columns, features)
@@ -67,8 +70,11 @@ def feature_curves(
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
             title = f"{titles[k]} {plotly_text(name)}".strip()
-            line = _trace(positions, heights[:, k], title, mode="lines", customdata=path[:, k])
-            line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata:.4r}}<extra></extra>"
+            names_ = entries[k] if entries else ()
+            exact = [plotly_text(entry(v, names_)) for v in path[:, k]] if names_ else path[:, k]
+            form = "" if names_ else ":.4r"
+            line = _trace(positions, heights[:, k], title, mode="lines", customdata=exact)
+            line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata{form}}}<extra></extra>"
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}
             line |= {"opacity": 1.0 if features <= NAMED else 0.6}
             line["showlegend"] = features <= NAMED and path is values[0]

@@ -10,6 +10,7 @@ from html import escape
 import numpy as np
 
 from vae.analysis.encoding import decode, prior_sample
+from vae.analysis.entry_tables import as_pairs, as_rows
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import plural
@@ -31,6 +32,7 @@ from vae.runs.manifest import network_file_of
 
 POINTS = 2000
 TILES, SAMPLES, ACROSS = 16, 32, 8
+ROWS = 12  # samples of a mixed table
 ROOM = 480  # pixels, width of a grid of images
 HEIGHT = 340
 
@@ -144,7 +146,10 @@ def _samples(loaded: LoadedRun) -> Floats | None:
 def _vectors(
     page: Page, loaded: LoadedRun, originals: Floats, reconstructed: Floats, drawn: Floats | None
 ) -> str:
-    """Return charts of vectors or series, their reconstructions and samples."""
+    """Return charts of vectors or series, their reconstructions and samples; of a mixed table its
+    rows by name."""
+    if loaded.data.kinds:
+        return _rows(loaded, originals, reconstructed, drawn)
     domain, names = loaded.model.domain, loaded.data.columns
     values = {"Reconstructions": reconstructed, "Samples of the prior": drawn}
     charts = {
@@ -159,6 +164,23 @@ def _vectors(
         f"<div><h3>{name}</h3>{page.chart(figure, name, HEIGHT)}</div>"
         for name, figure in charts.items()
     )
+    return f'<div class="pair">{"".join(cells)}</div>'
+
+
+def _rows(
+    loaded: LoadedRun, originals: Floats, reconstructed: Floats, drawn: Floats | None
+) -> str:
+    """Return tables of a mixed table: reconstructions of a few examples, and samples."""
+    data, titles = loaded.data, [f"example {k + 1}" for k in range(len(originals))]
+    found = {"Reconstructions": as_pairs(originals, reconstructed, data, titles)}
+    if drawn is not None:
+        numbers = {"sample": range(1, min(len(drawn), ROWS) + 1)}
+        found["Samples of the prior"] = as_rows(drawn[:ROWS], data, numbers)
+    cells = []
+    for name, columns in found.items():
+        lines = zip(*columns.values(), strict=True)
+        body = [[escape(str(text)) for text in line] for line in lines]
+        cells.append(f"<div><h3>{name}</h3>{table([*map(escape, columns)], body)}</div>")
     return f'<div class="pair">{"".join(cells)}</div>'
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from vae.base import files
 from vae.base.foreign import one_line
 from vae.base.json_text import is_count, is_number
-from vae.base.kinds import KINDS
+from vae.base.kinds import KINDS, Columns
 from vae.base.records import Domain
 from vae.components import network_file
 from vae.components.network_file import NetworkFile, is_file
@@ -35,6 +35,7 @@ LARGEST = {"levels": 2**16, "classes": 2**20, "examples": 2**40}
 ELEMENTS, THREADS = 2**26, 2**10  # of an example, of a process; at most
 AXES = (1, 2, 3)  # of an example: a vector, a picture
 NAMED = 256  # most columns or channels with their names in a manifest
+ENTRIES = 5000  # most names of the values of columns
 PACKAGES = ("torch", "numpy", "streamlit", "plotly", "scikit-learn")
 LOOPS = ("torch", "jax", "tensorflow", "numpy")  # packages of training loops elsewhere
 UNKNOWN = {  # data of which a recorded run has no example yet
@@ -77,6 +78,7 @@ def head(config: "RunConfig", data: "Dataset") -> dict[str, Any]:
             "library_size": domain.library_size,
             **({"kinds": list(domain.kinds)} if domain.kinds else {}),
             **({"channels": list(data.columns)} if len(data.columns) <= NAMED else {}),
+            **({"entries": data.entries} if 0 < sum(map(len, data.entries)) <= ENTRIES else {}),
         },
         "packages": {p: version(p) for p in PACKAGES} | {"python": platform.python_version()},
         **({"network_file": beside} if beside else {}),
@@ -174,6 +176,14 @@ def origin(head: dict[str, Any], machine: str) -> str:
     return one_line(" on ".join(filter(None, (words, machine))))
 
 
+def columns_of(head: dict[str, Any]) -> Columns:
+    """Return the names of the columns of vectors, as far as the run has recorded them."""
+    data = head["data"]
+    shape, kinds = tuple(data["event_shape"]), tuple(data.get("kinds", ()))
+    entries = data.get("entries") or [()] * len(kinds)
+    return Columns(shape, channels(head), kinds, tuple(map(tuple, entries)))
+
+
 def class_names(head: dict[str, Any]) -> tuple[str, ...]:
     """Return the names of the classes; their numbers for a run that did not record them."""
     data = head["data"]
@@ -207,6 +217,7 @@ def problem_of(found: Any) -> str:
     checks["location or scale"] = checks["event_shape"] and _are_units(data)
     checks["library_size"] = is_number(size := data.get("library_size", 0)) and size >= 0
     checks["kinds"] = checks["location or scale"] and _are_kinds(data)
+    checks["entries"] = checks["kinds"] and _are_entries(data)
     checks["class_names"] = _are_class_names(data)
     checks["channels"] = checks["event_shape"] and _are_channels(data)
     checks["threads"] = _is_count(found.get("threads"), THREADS) and found["threads"] > 0
@@ -235,6 +246,19 @@ def _are_kinds(data: dict[str, Any]) -> bool:
     return not kinds or (
         len(kinds) == len(data.get("scale", [])) and all(s == round(s) for s in named)
     )
+
+
+def _are_entries(data: dict[str, Any]) -> bool:
+    """Whether the names of values, if recorded, are texts for each column of a mixed table, as
+    many as a named column has values."""
+    found, kinds, scale = data.get("entries", []), data.get("kinds", []), data.get("scale", [])
+    if not isinstance(found, list) or not found:
+        return found == []
+    texts = all(isinstance(one, list) and all(isinstance(t, str) for t in one) for one in found)
+    if not texts or len(found) != len(kinds):
+        return False
+    counts = [round(s) + 1 if KINDS[k].named else 0 for k, s in zip(kinds, scale, strict=True)]
+    return [len(one) for one in found] == counts
 
 
 def _are_channels(data: dict[str, Any]) -> bool:

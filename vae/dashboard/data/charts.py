@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from vae.analysis.dataset_summary import model_inputs, moments
+from vae.analysis.entry_tables import as_rows
 from vae.base.data_records import Moments
 from vae.base.kinds import KINDS
 from vae.base.numbers import compact, number, plural
@@ -20,7 +21,6 @@ from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.shared import html_grid, row_names, widgets
-from vae.dashboard.shared.entry_tables import as_rows
 from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.data import Dataset, split, stratified
 from vae.data.column_kinds import most_common

@@ -12,6 +12,7 @@ from vae.dashboard.shared.remedies import Remedy
 from vae.dashboard.sidebar import file_settings
 from vae.dashboard.sidebar.choice import Choice
 from vae.data import DATASETS, Description
+from vae.data.column_kinds import unseen_names
 from vae.data.description import AUTO, Guess, joined, listed
 
 ABOUT = (
@@ -30,7 +31,8 @@ def reading(view: DataView) -> None:
     with st.container(key="data_reading"):
         for guess in found.guesses:
             _row(guess)
-        for line in (*found.left_lines, *found.notes):
+        unseen = unseen_names(view.data, view.config.divide(view.data).train)
+        for line in filter(None, (*found.left_lines, *found.notes, unseen)):
             st.caption(markdown(line))
     _offer_guesses()
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from vae.analysis.column_terms import ColumnTerms, column_terms
+from vae.analysis.entry_tables import ROW
 from vae.analysis.loaded_run import LoadedRun
-from vae.dashboard.shared.entry_tables import ROW
 from vae.dashboard.shared.number_table import NATS, Column, styled
 from vae.data.missing import element_names
 from vae.figures.quantities import SPLITS

@@ -8,6 +8,7 @@ All numbers are means over the examples on the map, in nats per example. The rec
 import numpy as np
 import streamlit as st
 
+from vae.analysis.entry_tables import FIRST, as_pairs
 from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION, class_name, factors
 from vae.base.numbers import compact, fixed
 from vae.base.records import Encoding, Floats, Ints, Tiles
@@ -98,7 +99,7 @@ def _selection(context: MapContext, positions: Ints) -> None:
     about = PAIRS + lesson_link("terms")
     if not (loaded.data.is_image or loaded.data.is_series):
         st.caption(f"{len(rows)} of {len(positions):,} shown", help=about)
-        _vectors(context, originals, reconstructions)
+        _vectors(context, rows, originals, reconstructions)
         return
     above = "over" if loaded.data.is_series else "above"
     words = _about(len(rows), len(positions), encoding.kl is not None, above)
@@ -109,14 +110,20 @@ def _selection(context: MapContext, positions: Ints) -> None:
     st.html(gallery([originals, reconstructions], captions, loaded.model.domain))
 
 
-def _vectors(context: MapContext, originals: Floats, reconstructions: Floats) -> None:
+def _vectors(context: MapContext, rows: Ints, originals: Floats, reconstructions: Floats) -> None:
+    data = context.loaded.data
+    if data.kinds:
+        titles = [f"#{row}" for row in rows]
+        st.dataframe(as_pairs(originals, reconstructions, data, titles), hide_index=True)
+        st.caption(FIRST)
+        return
     flat, index = originals.shape[1] == 2, context.encoding.index[:BACKGROUND]
     background = context.loaded.inputs(index) if flat else None
     plot(
         reconstruction_pairs(
             Tiles(originals),
             Tiles(reconstructions),
-            context.loaded.data.columns,
+            data.columns,
             background,
             domain=context.loaded.model.domain,
         ),

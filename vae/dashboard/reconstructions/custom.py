@@ -19,6 +19,7 @@ from vae.analysis.custom_example import (
     reconstruct,
     row_to_picture,
 )
+from vae.analysis.entry_tables import as_pairs
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
@@ -206,6 +207,10 @@ def _reconstruction(loaded: LoadedRun, found: CustomExample) -> None:
         scale = max(1, SIDE // loaded.data.event_shape[2])
         card = [html_grid.Card("Custom example", "", ())]
         st.html(html_grid.cards(layers, card, (), scale, 2 * SIDE, difference.limit))
+        return
+    if loaded.data.kinds:
+        titles = ("given → reconstruction",)
+        st.dataframe(as_pairs(found.x, found.values, loaded.data, titles), hide_index=True)
         return
     background = loaded.inputs(loaded.subset("train", 2000))
     pair, domain = (Tiles(found.x), Tiles(found.values)), loaded.model.domain

@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from vae.analysis.corruption import CORRUPTIONS, corrupted
 from vae.analysis.denoising import Denoised, denoise, squared_error
+from vae.analysis.entry_tables import as_pairs
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.numbers import fixed
 from vae.base.options import Spec, options_of
@@ -148,6 +149,11 @@ def vectors(loaded: LoadedRun, chosen: Selection, noisy: Floats, restored: Denoi
         hide_index=True,
     )
     table.caption("Reconstruction: nats. Corrupted and restored: mean squared error.")
+    if loaded.data.kinds:
+        titles = [f"#{row}" for row in chosen.rows]
+        chart.dataframe(as_pairs(noisy, restored.values, loaded.data, titles), hide_index=True)
+        chart.caption("corrupted → reconstruction of the first examples")
+        return
     pairs = reconstruction_pairs(
         Tiles(noisy),
         Tiles(restored.values),

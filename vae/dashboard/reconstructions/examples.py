@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.entry_tables import FEW, ROW, as_pairs
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.ranking import BoundTerms
 from vae.base.records import Floats, Tiles
@@ -19,7 +20,6 @@ from vae.dashboard.reconstructions.common import (
     summary,
 )
 from vae.dashboard.shared import html_grid, row_names, widgets
-from vae.dashboard.shared.entry_tables import FEW, ROW, as_pairs
 from vae.dashboard.shared.number_table import NATS, SHARE, WHOLE, Column, configured, styled
 from vae.figures.quantities import examples_of
 from vae.figures.ranking import surprise_histogram

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.entry_tables import texts_of
 from vae.analysis.imputation import (
     DRAWS,
     HiddenErrors,
@@ -26,7 +27,6 @@ from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, split_controls
 from vae.dashboard.shared import widgets
-from vae.dashboard.shared.entry_tables import texts_of
 from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.data import Dataset
 from vae.data.column_kinds import values_of

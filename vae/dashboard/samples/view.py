@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.entry_tables import as_csv, as_rows
 from vae.analysis.loaded_run import LoadedRun
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed, plural
@@ -34,10 +35,10 @@ from vae.dashboard.samples.samples import (
     sample_controls,
 )
 from vae.dashboard.shared import address, cache, html_grid, row_names, widgets
-from vae.dashboard.shared.entry_tables import as_rows
 from vae.dashboard.shared.html_gallery import Caption, gallery
 from vae.dashboard.shared.run_choices import load_checkpoint
 from vae.data import prepare
+from vae.data.column_kinds import documented
 from vae.figures.quantities import distance_units
 from vae.figures.vectors import manifold_vectors, sample_vectors
 from vae.imaging import tiles
@@ -53,8 +54,11 @@ FILLED = "; missing values count as the mean of their column"
 ARRAYS = (
     "x (pictures N×C×H×W, float32, black 0 and white 1; series N×C×T; vectors N×D) and z (N×Z). "
     "The means of a Bernoulli likelihood lie in [0, 1]; those of a Gaussian can lie a little "
-    "outside. The file is a data set: train on it, or add it to another one."
+    "outside. The file is a data set: train on it, or add it to another one. Of a mixed table x "
+    "has the positions of names, `columns` the names of the columns and `entries` a row of names "
+    "for each."
 )
+TABLE = "A line for each x, with the names of the columns and of their entries."
 SAMPLES = "z of the chosen source, its deviation scaled by the temperature, decoded."
 MANIFOLD = (
     "E[x|z] on a grid in latent space. Where neighbours change smoothly into one another, the "
@@ -103,7 +107,7 @@ def _samples_half(run: Run) -> tuple[LoadedRun, SamplesRequest, Samples]:
         picture = _with_nearest(loaded, request, samples)
     else:
         picture = _grid(loaded, samples.x, "samples")
-    _downloads(files, f"{run.name}-samples", samples, picture)
+    _downloads(loaded, files, f"{run.name}-samples", samples, picture)
     return loaded, request, samples
 
 
@@ -137,13 +141,19 @@ def _right_half(loaded: LoadedRun, request: SamplesRequest, samples: Samples) ->
     _manifold(loaded, grid_request, files)
 
 
-def _downloads(place: DeltaGenerator, name: str, found: Samples, picture: Bytes | None) -> None:
-    """Buttons for the arrays and, if there is one, for the picture."""
+def _downloads(
+    loaded: LoadedRun, place: DeltaGenerator, name: str, found: Samples, picture: Bytes | None
+) -> None:
+    """Buttons for the arrays, and for the picture, or the table of vectors."""
+    data = loaded.data
     with place.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if picture is not None:
             about = "The picture without the text."
             widgets.download("PNG", lambda: tiles.png(picture), f"{name}.png", about)
-        widgets.download("NPZ", lambda: widgets.npz(found.x, found.z), f"{name}.npz", ARRAYS)
+        if not (data.is_image or data.is_series):
+            widgets.download("CSV", lambda: as_csv(found.x, data), f"{name}.csv", TABLE)
+        arrays = {"x": found.x, "z": found.z, **documented(data)}
+        widgets.download("NPZ", lambda: widgets.packed(arrays), f"{name}.npz", ARRAYS)
 
 
 def _background(loaded: LoadedRun) -> Floats:
@@ -242,7 +252,10 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
         return
     across, up = found.axes
     shape = loaded.data.event_shape
-    if not loaded.data.is_image:
+    if loaded.data.kinds:
+        places = {f"z{k + 1}": z.round(3) for k, z in enumerate(found.z.T[:2])}
+        st.dataframe(as_rows(found.values, loaded.data, places), hide_index=True, height=CHART)
+    elif not loaded.data.is_image:
         mesh = found.values.reshape(len(up), len(across), *shape)
         background, domain = _background(loaded), loaded.model.domain
         names = loaded.data.columns
@@ -259,4 +272,5 @@ def _manifold(loaded: LoadedRun, request: ManifoldRequest, place: DeltaGenerator
         scale = html_grid.tile_scale(shape, len(across), len(up), FRAMED)
         picture = tiles.tile(found.values, len(across), scale=scale)
         st.html(html_grid.frame(picture, found.axes, found.names, "The decoded manifold"))
-    _downloads(place, f"{loaded.run.name}-manifold", Samples(found.z, found.values), picture)
+    found_ = Samples(found.z, found.values)
+    _downloads(loaded, place, f"{loaded.run.name}-manifold", found_, picture)

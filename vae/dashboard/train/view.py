@@ -6,6 +6,7 @@ A fragment redraws it while the run waits or trains, and stops with the run.
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from vae.analysis.entry_tables import as_pairs, as_rows
 from vae.analysis.latent_map import class_hue, latent_map, overview
 from vae.base.numbers import compact
 from vae.base.records import Curves, Examples, Floats, Frame, Hue, LatentMap, Tiles
@@ -20,7 +21,7 @@ from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, trace_rows
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.runs import Run, Status
-from vae.runs.manifest import channels, domain_of
+from vae.runs.manifest import columns_of, domain_of
 from vae.runs.result_keys import run_key
 
 BEFORE_FIRST, WHILE_TRAINING = 0.4, 1.0  # seconds between two redraws
@@ -163,7 +164,13 @@ def _reconstructions(run: Run, examples: Examples | None, frame: Frame | None) -
         st.html(html_grid.line(pair, TILE, "Originals above their reconstructions"))
     else:
         pairs = Tiles(examples.originals), Tiles(frame.reconstructions)
-        figure = reconstruction_pairs(*pairs, channels(run.header), domain=domain_of(run.header))
+        about = columns_of(run.header)
+        if about.kinds:
+            titles = [f"example {k + 1}" for k in range(len(examples.originals))]
+            named = as_pairs(examples.originals, frame.reconstructions, about, titles)
+            st.dataframe(named, hide_index=True, height=BELOW)
+            return
+        figure = reconstruction_pairs(*pairs, about.columns, domain=domain_of(run.header))
         plot(
             figure.update_layout(height=BELOW),
             key="live_pairs",
@@ -205,8 +212,12 @@ def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
         st.html(html_grid.line(pair, TILE, "Samples"))
     else:
         background, domain = examples.originals, domain_of(run.header)
-        names = channels(run.header)
-        figure = sample_vectors(frame.samples, names, background, domain)
+        about = columns_of(run.header)
+        if about.kinds:
+            rows = {"sample": range(1, len(frame.samples) + 1)}
+            st.dataframe(as_rows(frame.samples, about, rows), hide_index=True, height=BELOW)
+            return
+        figure = sample_vectors(frame.samples, about.columns, background, domain)
         plot(
             figure.update_layout(height=BELOW),
             key="live_samples",

@@ -205,5 +205,7 @@ def _vectors(loaded: LoadedRun, x: Floats, strengths: Floats) -> None:
         rows, places = ["z + s · (A − B)"], evenly(strengths)
         chart = path_panels(x[None], rows, places, "strength s", columns, domain)
     else:
-        chart = feature_curves([x], strengths, "strength", 0.0, ("",), domain, columns)
+        chart = feature_curves(
+            [x], strengths, "strength", 0.0, ("",), domain, columns, loaded.data.entries
+        )
     plot(chart, key="sum", revision=run_key(loaded.run), height=480, label="Latent arithmetic")

@@ -120,7 +120,9 @@ def _vectors(
     elif loaded.data.is_series:
         chart = path_panels(both, names, evenly(paths.t), across, columns, domain)
     else:
-        chart = feature_curves(list(both), paths.t, across, None, names, domain, columns)
+        chart = feature_curves(
+            list(both), paths.t, across, None, names, domain, columns, loaded.data.entries
+        )
     with left:
         plot(chart, key="ways", revision=run_key(loaded.run), height=480, label="Both paths")
     with right:

@@ -263,7 +263,9 @@ def _vectors(
         )
         path = paths[k]
         axis, start = f"z{path.dimension + 1}", path.places[path.start]
-        chart = feature_curves([x[k]], path.places, axis, start, ("",), domain, columns)
+        chart = feature_curves(
+            [x[k]], path.places, axis, start, ("",), domain, columns, loaded.data.entries
+        )
     plot(chart, key="traversals", revision=run_key(loaded.run), height=CHART, label=LABEL)
 
 
