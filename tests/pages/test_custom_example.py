@@ -246,3 +246,22 @@ def test_the_browser_follows_a_drawing_where_it_can(
     expected = place_example(means, z[0]).custom
     np.testing.assert_allclose(place[0], expected, atol=1e-4)
     assert live["levels"] == 17
+
+
+def test_the_unit_stands_beside_numbers_of_standardised_columns(
+    root: Path, open_page: OpenPage
+) -> None:
+    """Nats in units of x on Train and Compare, changes in each column's scale on Traversals."""
+    run = trained(root, "a-run", data="mixture", likelihood="gaussian-learned")
+    trained(root, "b-run", data="digits")
+    for name in ("a-run", "b-run"):
+        at = open_page("train.py", run=name)
+        notes = [c.proto.bytes for c in at.get("bidi_component")]
+        assert any(b"nats per example" in note for note in notes)
+        assert any(b"in units of x" in note for note in notes) == (name == "a-run")
+    titles = [m.value for m in open_page("train.py", run=run.name).markdown]
+    assert any("Samples" in title and "pointer: units of x" in title for title in titles)
+    paths = [c.proto.bytes for c in open_page("traversals.py", run=run.name).get("bidi_component")]
+    assert any(b"scale per unit of z" in path for path in paths)
+    at = open_page("compare.py", view="Rate–distortion")
+    assert any("in the units of x" in c.value for c in at.caption)

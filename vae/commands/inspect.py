@@ -68,8 +68,14 @@ def evaluate(args: argparse.Namespace) -> int:
     except OSError as error:
         print(f"vae: The result could not be saved. {sentence(error)}", file=sys.stderr)
     if args.json:
-        found = record.as_json() | {"columns": _column_records(loaded, split)}
-        print(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
+        print(
+            json.dumps(
+                _with_columns(record.as_json(), loaded, split),
+                indent=2,
+                ensure_ascii=False,
+                allow_nan=False,
+            )
+        )
         return 0
     examples = examples_of(record.examples, record.split)
     print(f"{record.run}, {record.checkpoint} weights, {examples}")
@@ -78,6 +84,13 @@ def evaluate(args: argparse.Namespace) -> int:
         "\n".join(f"  {line}" for line in (*_lines(record, args.full), *_columns(loaded, split)))
     )
     return 0
+
+
+def _with_columns(found: dict[str, Any], loaded: "LoadedRun", split: str) -> dict[str, Any]:
+    """Return the JSON object of an evaluation with the terms of the columns before its notes."""
+    columns, notes = _column_records(loaded, split), found.pop("notes")
+    reason = {} if columns else {"columns": "Only a mixed table has a term for each column."}
+    return found | {"columns": columns, "notes": notes | reason}
 
 
 def _column_records(loaded: "LoadedRun", split: str) -> list[dict[str, Any]] | None:

@@ -36,8 +36,9 @@ def training_curves(
     height: int = 430,
     kl_note: str = "",
     smooth: float = 0.0,
+    unit: str = PER_EXAMPLE,
 ) -> go.Figure:
-    """The training curves of a run, `height` px high.
+    """The training curves of a run, `height` px high, with the `unit` of the bound.
 
     `per` is the unit of the time axis, "epoch" or "step", and `epochs` its planned end. `log`
     draws positive quantities on a logarithmic axis; on a linear axis, a first value far outside
@@ -64,7 +65,7 @@ def training_curves(
         [*traces, *_keys(panels)],
         xaxis=_time_axis(per, end, f"y{len(panels)}" if len(panels) > 1 else "y"),
         **axes,
-        annotations=[_unit(), *_undefined(missing), *notes, *labels, *_mean_note(smooth)],
+        annotations=[_unit(unit), *_undefined(missing), *notes, *labels, *_mean_note(smooth)],
         shapes=shapes,
         showlegend=True,
         legend=_legend(room),
@@ -164,10 +165,10 @@ def _notes(panel: Panel, limits: Range, ref: str, room: float) -> list[Part]:
     ]
 
 
-def _unit() -> Part:
+def _unit(text: str) -> Part:
     """The unit of all panels, once, along their left side."""
     side = {"x": 0, "xshift": -52, "xanchor": "center", "y": 0.5, "textangle": -90}
-    return note(PER_EXAMPLE, **side, font={"size": 13, "color": token("muted")})
+    return note(text, **side, font={"size": 13, "color": token("muted")})
 
 
 def _undefined(missing: Sequence[str]) -> list[Part]:

@@ -67,6 +67,11 @@ def examples_of(count: int, split: str) -> str:
     return plural(count, f"{SPLITS[split]} example")
 
 
+def nats_unit(domain: Domain) -> str:
+    """Return the unit of the bound; nats of rescaled columns are those of their own units."""
+    return f"{PER_EXAMPLE}, in {X_UNITS}" if domain.scale else PER_EXAMPLE
+
+
 def distance_units(domain: Domain) -> str:
     """Return the unit of distances between examples, which are of rescaled values."""
     return COLUMN_UNITS if domain.scale else X_UNITS

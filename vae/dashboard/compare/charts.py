@@ -38,6 +38,7 @@ CURVES = {name: SPLITS[name] for name in ("val", "train")} | {"both": "both"}
 STROKES = {"val": "Dashed: validation.", "train": "Solid: train."}
 STROKES["both"] = "Solid: train. Dashed: validation."
 SOURCES = {"val": "validation, best weights", "test": "test, best weights"}
+UNIT = "Nats per example, in the units of x, also where columns are standardised."
 HELP = {
     "fold": "Combine runs that differ in their seed only: mean and 95 % interval over three seeds "
     "or more (Student's t), each seed as a thin line.",
@@ -140,6 +141,7 @@ def plane(visible: Sequence[Entry], selected: Sequence[Entry]) -> None:
             height=HEIGHT,
             label="Rate and distortion of every run, nats per example, with lines of equal −ELBO",
         )
+    right.caption(UNIT)
     right.html(names(Chosen([fold for fold, _ in picked], [name for _, name in picked], slots)))
 
 

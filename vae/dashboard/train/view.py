@@ -19,6 +19,7 @@ from vae.figures.base import empty_figure
 from vae.figures.history import training_curves
 from vae.figures.latent_bars import kl_bars
 from vae.figures.latent_map import latent_scatter, trace_rows
+from vae.figures.quantities import X_UNITS, nats_unit
 from vae.figures.vectors import reconstruction_pairs, sample_vectors
 from vae.runs import Run, Status
 from vae.runs.manifest import columns_of, domain_of
@@ -90,6 +91,7 @@ def _curves(run: Run, status: Status, curves: Curves, height: int) -> None:
             height=height - TOOLS,
             kl_note="" if run.config.closed_kl else "from samples",
             smooth=smoothing.span(),
+            unit=nats_unit(domain_of(run.header)),
         ),
         key="curves",
         revision=run_key(run),
@@ -204,6 +206,8 @@ SAMPLES_HELP = "E[x|z] for z drawn once from the prior; the same z throughout tr
 def _samples(run: Run, examples: Examples | None, frame: Frame | None) -> None:
     point = not run.config.has_kl
     title = "**Decoded noise**" if point else "**Samples** from the prior"
+    if domain_of(run.header).scale and not domain_of(run.header).kinds:
+        title += f" :small[:gray[· pointer: {X_UNITS}]]"
     st.markdown(title, help=SAMPLES_HELP + lesson_link("goals"))
     if examples is None or frame is None or not len(frame.samples):
         st.caption("No sample is saved so far.")

@@ -33,6 +33,7 @@ from vae.dashboard.traversals.common import (
 )
 from vae.dashboard.traversals.html_strips import Strip, strips, tile_scale
 from vae.figures.paths import feature_curves, path_panels, path_plane
+from vae.figures.quantities import distance_units
 from vae.imaging import tiles
 from vae.runs import Run
 from vae.runs.result_keys import run_key
@@ -272,9 +273,10 @@ def _vectors(
 def _path_names(loaded: LoadedRun, paths: list[Traversal], x: Floats) -> list[str]:
     """Name, information and change of x of each latent's path x (P, S, D)."""
     information, encoding = latent_order(loaded).information, cache.training_encoding(loaded)
+    unit = f"{distance_units(loaded.model.domain)} per unit of z"
     return [
         f"z{path.dimension + 1} · "
         f"{information_text(encoding, float(information[path.dimension]))} · "
-        f"change {fixed(change(loaded.model.domain.rescale(values), path.z), 3)}"
+        f"change {fixed(change(loaded.model.domain.rescale(values), path.z), 3)} {unit}"
         for values, path in zip(x, paths, strict=True)
     ]
