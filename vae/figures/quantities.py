@@ -68,7 +68,7 @@ def examples_of(count: int, split: str) -> str:
 
 
 def nats_unit(domain: Domain) -> str:
-    """Return the unit of the bound; nats of rescaled columns are those of their own units."""
+    """Return the unit of the bound; nats of rescaled columns are in units of x."""
     return f"{PER_EXAMPLE}, in {X_UNITS}" if domain.scale else PER_EXAMPLE
 
 
