@@ -70,9 +70,9 @@ def feature_curves(
         for k in range(features):
             colour = token(f"class{k}" if features <= NAMED else "reconstruction")
             title = f"{titles[k]} {plotly_text(name)}".strip()
-            names_ = entries[k] if entries else ()
-            exact = [plotly_text(entry(v, names_)) for v in path[:, k]] if names_ else path[:, k]
-            form = "" if names_ else ":.4r"
+            known = entries[k] if entries else ()
+            exact = [plotly_text(entry(v, known)) for v in path[:, k]] if known else path[:, k]
+            form = "" if known else ":.4r"
             line = _trace(positions, heights[:, k], title, mode="lines", customdata=exact)
             line["hovertemplate"] = f"{title}: %{{x:.4r}}, %{{customdata{form}}}<extra></extra>"
             line |= {"line": {"color": colour, "width": 1.5, "dash": dash}}
