@@ -87,10 +87,9 @@ def evaluate(args: argparse.Namespace) -> int:
 
 
 def _with_columns(found: dict[str, Any], loaded: "LoadedRun", split: str) -> dict[str, Any]:
-    """Return the JSON object of an evaluation with the terms of the columns before its notes."""
-    columns, notes = _column_records(loaded, split), found.pop("notes")
-    reason = {} if columns else {"columns": "Only a mixed table has a term for each column."}
-    return found | {"columns": columns, "notes": notes | reason}
+    """Return the JSON object of an evaluation; of a mixed table with the terms of its columns."""
+    columns = _column_records(loaded, split)
+    return found if columns is None else {**found, "columns": columns}
 
 
 def _column_records(loaded: "LoadedRun", split: str) -> list[dict[str, Any]] | None:
@@ -104,13 +103,7 @@ def _column_records(loaded: "LoadedRun", split: str) -> list[dict[str, Any]] | N
     names = zip(loaded.data.columns, loaded.data.kinds, strict=True)
     numbers = zip(*(part.tolist() for part in found), strict=True)
     return [
-        {
-            "name": name,
-            "kind": kind,
-            "nats": nats,
-            "se": se,
-            "constant": constant,
-        }
+        {"name": name, "kind": kind, "nats": nats, "se": se, "constant": constant}
         for (name, kind), (nats, se, constant) in zip(names, numbers, strict=True)
     ]
 
