@@ -42,7 +42,7 @@ KEYS += ["active_units", "active_units_interval", "perplexity", "unused_codes", 
 KEYS += ["nll", "nll_se"]
 KEYS += ["nll_samples", "ess", "bits_per_dimension", "bits_per_dimension_se"]
 KEYS += ["mutual_information", "mutual_information_se", "aggregate_kl", "aggregate_kl_se"]
-KEYS += ["probes", "disentanglement", "fidelity", "columns", "notes"]
+KEYS += ["probes", "disentanglement", "fidelity", "notes"]
 
 
 class Shell:
