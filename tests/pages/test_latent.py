@@ -446,9 +446,9 @@ def test_tsne_has_a_note_about_its_missing_inverse(root: Path, open_page: OpenPa
     run = trained(root, "five", latent_dim=5)
     rows = LoadedRun.of(run).rows("test")
     arrays = {"points": np.zeros((len(rows), 2), np.float32), "index": rows}
-    files.write_arrays(
-        projection_job(run, _request()).result, arrays, {"axes": ["1", "2"], "note": ""}
-    )
+    job = projection_job(run, _request())
+    job.note(state="done")
+    files.write_arrays(job.result, arrays, {"axes": ["1", "2"], "note": ""})
     at = open_page("latent.py")
     set_choice(at, "projection", "tsne")
     assert over(at)["decode"].keys() == {"words"}
