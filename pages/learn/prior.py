@@ -183,7 +183,8 @@ def _map(panel: Panel, reach: float) -> list[Part]:
     }
     means = panel.outcome.arrays["means"]
     is_outside = (np.abs(means) > reach).any(1)
-    colours["symbol"] = np.where(is_outside, "diamond-tall", "circle").tolist()
+    if is_outside.any():  # a symbol for each point takes time to draw
+        colours["symbol"] = np.where(is_outside, "diamond-tall", "circle").tolist()
     x, y = means.clip(-reach, reach).T
     found.append(dots(x, y, "q", size=10, marker=colours, cliponaxis=False))
     return [_holes(panel.outcome), *found]
