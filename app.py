@@ -8,7 +8,7 @@ os.environ.setdefault(
 
 import streamlit as st
 
-from vae.dashboard import first_paint, gate, login, navigation, nested_address, plot
+from vae.dashboard import first_paint, gate, login, navigation, nested_address, plot, uploads
 from vae.dashboard.server import MAIN, lifespan
 from vae.dashboard.shared import tile_route
 
@@ -18,6 +18,7 @@ app = st.App(
     middleware=[
         *gate.middleware(),
         *login.middleware(),
+        *uploads.middleware(),
         *first_paint.middleware(),
         *nested_address.middleware(),
     ],

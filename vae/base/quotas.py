@@ -46,6 +46,12 @@ QUOTAS: dict[str, Quota] = {
         "delete a run first, on the Compare page.",
         "runs in the folder of runs",
     ),
+    "upload": Quota(
+        "VAE_LAB_MOST_UPLOAD",
+        "These files take {value:,} MB, and a window uploads at most {most:,} MB to this server: "
+        "remove a file first, or upload a part of them.",
+        "megabytes of the files that a window of the browser uploads",
+    ),
 }
 
 

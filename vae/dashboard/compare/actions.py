@@ -203,7 +203,7 @@ def restore_menu(named: bool = True) -> None:
         st.container(width=FORM),
     ):
         for deleted in found[:LISTED]:
-            ago = (time.time() - deleted.when) / 3600
+            ago = max(time.time() - deleted.when, 0.0) / 3600  # a clock may jump back
             words = f"{ago:.0f} h ago" if ago >= 1 else f"{60 * ago:.0f} min ago"
             left, right = st.columns([7, 3], vertical_alignment="center")
             left.markdown(f"{deleted.name}, {words}")

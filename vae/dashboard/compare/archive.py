@@ -12,7 +12,7 @@ import streamlit as st
 
 from vae.base import files, visitors
 from vae.base.foreign import markdown
-from vae.dashboard import server
+from vae.dashboard import server, uploads
 from vae.dashboard.compare.documents import documents
 from vae.dashboard.shared import run_selection
 from vae.dashboard.shared.widgets import act_first
@@ -90,12 +90,13 @@ def import_menu() -> None:
         ),
         st.container(width=WIDTH),
     ):
-        most = int(st.get_option("server.maxUploadSize"))
+        most = uploads.most_mb()
         file = st.file_uploader(
             f"Exported file ({ENDING})",
             type="zip",
             key=f"compare_import_{st.session_state.get(TURN, 0)}",
             help=HELP["runs"],
+            max_upload_size=most,
         )
         if file is not None:
             act_first(lambda: _import(file))

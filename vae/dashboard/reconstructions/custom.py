@@ -23,9 +23,11 @@ from vae.analysis.entry_tables import as_pairs
 from vae.analysis.loaded_run import LoadedRun
 from vae.analysis.nearest import nearest
 from vae.analysis.ranking import percent
+from vae.base import visitors
 from vae.base.foreign import markdown
 from vae.base.numbers import fixed
 from vae.base.records import Encoding, Floats, Hue, LatentMap, Tiles
+from vae.dashboard import uploads
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
 from vae.dashboard.reconstructions.common import CONTROLS, score_split, split_controls
@@ -136,10 +138,16 @@ def _uploaded(loaded: LoadedRun, place: DeltaGenerator) -> NDArray[np.uint8] | N
         "Invert", key="reconstruct_invert", help=HELP["invert"], persist_state="session"
     )
     file = st.file_uploader(
-        "Picture", ["png", "jpg", "jpeg", "webp"], key="reconstruct_file", help=HELP["file"]
+        "Picture",
+        ["png", "jpg", "jpeg", "webp"],
+        key="reconstruct_file",
+        help=HELP["file"],
+        max_upload_size=uploads.most_mb(),
+        disabled=visitors.is_read_only(),
     )
     if file is None:
-        st.caption("Drop a picture here. The pad then shows it as the model receives it.")
+        words = "Drop a picture here. The pad then shows it as the model receives it."
+        st.caption(visitors.CLOSED if visitors.is_read_only() else words)
         return None
     try:
         resized = fitted(file.name, file.getvalue(), loaded.data.event_shape)

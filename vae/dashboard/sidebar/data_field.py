@@ -8,7 +8,7 @@ import streamlit as st
 from vae.base import visitors
 from vae.base.options import Field
 from vae.config import DEFAULTS
-from vae.dashboard import server
+from vae.dashboard import server, uploads
 from vae.dashboard.shared import address
 from vae.dashboard.shared.address_values import same
 from vae.dashboard.shared.setting_choices import setting_titles
@@ -57,6 +57,7 @@ def data_widget(field: Field, about: str) -> str:
     files = st.file_uploader(
         "Or upload",
         accept_multiple_files=True,
+        max_upload_size=uploads.most_mb(),
         disabled=visitors.is_read_only(),
         key="set_upload",
         help="One file, or several that belong together: pictures, series, a training and a test "
