@@ -1,5 +1,6 @@
 """Runs are renamed, deleted and restored completely, and never while they are in training."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,16 @@ import pytest
 
 from vae.runs import Run, artifacts, identity, listing, locks, mending, notes
 from vae.runs.locks import GoneError
-from vae.runs.store import TRASH, TRASH_SECONDS, delete, empty_trash, rename, restore, trash
+from vae.runs.store import (
+    DAY,
+    TRASH,
+    Deleted,
+    delete,
+    empty_trash,
+    rename,
+    restore,
+    trash,
+)
 from vae.worker.job import Job
 from vae.worker.train import train_run
 
@@ -146,17 +156,44 @@ def test_a_damaged_folder_can_be_deleted(make: Make, tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+def aged(deleted: Deleted, days: float) -> Path:
+    """Return the path of a deleted run that was deleted so many days ago."""
+    when = int((time.time() - days * DAY) * 1e9)
+    return deleted.path.rename(deleted.path.with_name(f"{deleted.name}~{when}"))
+
+
 def test_old_runs_in_the_trash_are_removed(make: Make, tmp_path: Path) -> None:
     old = delete(make("old"))
-    aged = old.path.with_name(f"old~{int((time.time() - TRASH_SECONDS - 60) * 1e9)}")
-    old.path.rename(aged)
+    path = aged(old, 9)
+    for days in range(1, 9):  # the root was in use
+        run = make(f"run{days}")
+        os.utime(run.path, (time.time() - days * DAY,) * 2)
     fresh = delete(make("fresh"))  # looks for what is too old
     assert trash(tmp_path) == [fresh]
-    assert not aged.exists()
+    assert not path.exists()
     with pytest.raises(ValueError, match="deleted for good"):
         restore(old)
     empty_trash(tmp_path, seconds=0)
     assert trash(tmp_path) == []
+
+
+@pytest.mark.parametrize("years", [-1, 1, 30])
+def test_a_clock_that_jumps_empties_no_trash(
+    years: int, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make("stays")
+    before = delete(make("before"))
+    now, now_ns = time.time, time.time_ns
+    seconds = years * 365 * 24 * 3600
+    monkeypatch.setattr(time, "time", lambda: now() + seconds)
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns() + seconds * 10**9)
+    meanwhile = [delete(make(name)) for name in ("one", "two")]
+    monkeypatch.undo()
+    delete(make("after"))
+    assert {each.name for each in trash(tmp_path)} == {"before", "one", "two", "after"}
+    for deleted in (before, *meanwhile):
+        restore(deleted)
+    assert set(names(tmp_path)) == {"stays", "before", "one", "two"}
 
 
 def test_other_folders_in_the_trash_are_skipped(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """The runs of a root folder: find, list, rename, delete and restore them.
 
 Hidden folders such as `.uploads`, locks and files are not runs. A deleted run lies unchanged in
-`.trash/NAME~TIME` (nanoseconds since 1970) for a week, during which it can be restored.
+`.trash/NAME~TIME` (nanoseconds since 1970) for a week or longer, during which it can be restored.
 """
 
 import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,8 @@ from vae.runs.overview import overview
 from vae.runs.run import Run
 
 TRASH = ".trash"
-TRASH_SECONDS = 7 * 24 * 3600.0  # during which a deleted run can be restored
+DAY = 24 * 3600.0  # seconds
+TRASH_SECONDS = 7 * DAY  # during which a deleted run can be restored
 
 
 class Deleted(NamedTuple):
@@ -130,10 +131,29 @@ def trash(root: Path | str) -> list[Deleted]:
 
 
 def empty_trash(root: Path | str, seconds: float = TRASH_SECONDS) -> None:
-    """Delete permanently the runs that have been in the trash for longer than `seconds`."""
-    for deleted in [] if visitors.is_read_only() else trash(root):
-        if time.time() - deleted.when > seconds:
+    """Delete permanently the runs that have been in the trash for longer than `seconds`.
+
+    A clock that jumps ahead empties no trash: the time between two changes of the root counts for
+    a day at most, so that a run is deleted after days on which the root was in use.
+    """
+    if visitors.is_read_only():
+        return
+    found, age, later = trash(root), 0.0, time.time()
+    ages: dict[float, float] = {}  # time of a change → seconds since then
+    for when in sorted((*(d.when for d in found), *_changes(Path(root))), reverse=True):
+        age += min(max(later - when, 0.0), DAY)
+        ages[when] = age
+        later = when
+    for deleted in found:
+        if ages[deleted.when] > seconds:
             shutil.rmtree(deleted.path, ignore_errors=True)
+
+
+def _changes(root: Path) -> Iterator[float]:
+    """Yield the time of the last change of each run, in seconds since 1970."""
+    for name in names(root):
+        with suppress(OSError):
+            yield (root / name).stat().st_mtime
 
 
 @contextmanager
