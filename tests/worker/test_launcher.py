@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from vae.base.records import Tick
-from vae.runs import Run, identity, listing
+from vae.runs import Run, identity, listing, notes
 from vae.worker import Launcher, launcher
 from vae.worker.train import train_run
 
@@ -100,6 +100,23 @@ def test_a_queue_is_trained_in_order_one_at_a_time(server: Launcher, make: Make)
         end(run)
     assert final_states(server, *runs) == ["finished"] * 3
     assert [(run.path / "starts").read_text() for run in runs] == ["once "] * 3
+
+
+def test_a_sweep_keeps_others_waiting_for_one_run_only(server: Launcher, make: Make) -> None:
+    """Two sweeps and two single runs take turns, whoever came first."""
+    sweeps = {name: f"sweep:{name[0]}" for name in ("a1", "a2", "a3", "b1", "b2")}
+    runs = {name: make(name) for name in ("a1", "a2", "a3", "b1", "one", "b2")}
+    for name, tag in sweeps.items():
+        notes.change(runs[name].path, tags=(tag,))
+    started = []
+    for n in range(7):
+        found = final_states(server, *runs.values())
+        started += [name for name, state in zip(runs, found, strict=True) if state == "running"]
+        assert len(started) == n + 1
+        end(runs[started[-1]])
+        if n == 1:
+            runs["two"] = make("two")  # comes when each sweep has had a turn
+    assert started == ["a1", "b1", "one", "a2", "b2", "two", "a3"]
 
 
 def test_several_runs_train_on_a_device_if_so_set(

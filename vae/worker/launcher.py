@@ -1,9 +1,9 @@
 """Start worker processes: one training run per device, or PARALLEL, and a queue of the others.
 
-The queue is the run folders in state `queued`, the oldest first. Several servers can share one
-root: the lock `.queue.lock` lets one of them at a time look for free devices, and a run's state
-changes under the lock of its status, so that each run starts once. A spare worker waits with the
-slow modules imported.
+The queue is the run folders in state `queued`, in the order of `turns`. Several servers can share
+one root: the lock `.queue.lock` lets one of them at a time look for free devices, and a run's
+state changes under the lock of its status, so that each run starts once. A spare worker waits with
+the slow modules imported.
 """
 
 import json
@@ -24,6 +24,7 @@ from vae.base import permission, quotas, visitors
 from vae.runs import Run, active, identity
 from vae.runs.status import ALIVE, RESUMABLE
 from vae.worker.job import Job
+from vae.worker.turns import Turns
 
 SETTLE_SECONDS = 3.0  # delay of the next spare, whose start would slow the worker's start
 QUEUE_SECONDS = 1.0  # to wait for another server to release the queue
@@ -44,6 +45,7 @@ class Launcher:
         self._lock = threading.RLock()
         self._children: list[subprocess.Popen[str]] = []
         self._closed = False
+        self._turns = Turns()
         self._parallel = quotas.whole_number(PARALLEL) or 1
 
     def warm(self) -> None:
@@ -62,7 +64,7 @@ class Launcher:
                 self._spare = None
 
     def pump(self) -> None:
-        """Start queued runs whose device is free, the oldest first."""
+        """Start queued runs whose device is free."""
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
             if self._closed or visitors.is_read_only():
@@ -72,9 +74,10 @@ class Launcher:
             try:
                 with FileLock(self.root / ".queue.lock", timeout=QUEUE_SECONDS):
                     busy = self._busy_devices()
-                    for run in self._queued():
+                    for run in self._turns.order(self._queued()):
                         device = _device(run)
                         if busy[device] < self._parallel and self._start(run, device):
+                            self._turns.take(run)
                             busy[device] += 1
             except Timeout:
                 return  # another server is starting queued runs
