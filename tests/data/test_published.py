@@ -32,6 +32,7 @@ from vae.data import (
     load,
     loader,
     on_disk,
+    published,
     read,
     split,
     summary,
@@ -184,6 +185,23 @@ def test_cifars_records_are_read_in_order(tmp_path: Path) -> None:
     assert np.array_equal(data.labels, expected[:, 0])
     assert data.name == "cifar-10-binary"
     assert data.test == 20
+
+
+def test_archives_that_unpack_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in members that are passed over, and in headers of any length."""
+    many = tmp_path / "cifar-10-binary.tar.gz"
+    tar(CIFAR | {"passed/over": bytes(400_000)}, many)
+    read_cifar(many)
+    letters = small_emnist(tmp_path)
+    read_emnist(letters)
+    monkeypatch.setattr(published, "MOST", 400_000)
+    with pytest.raises(DataError, match="unpacks to more than it may"):
+        read_cifar(many)
+    monkeypatch.setattr(published, "MOST", 50)
+    with pytest.raises(DataError, match="unpacks to more than it may"):
+        read_emnist(letters)
 
 
 def test_letters_are_upright(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
-from vae.base.archives import has_overlaps
+from vae.base.archives import ZipArchive, has_overlaps
 from vae.data.arrays import MOST_CLASSES, Array, Raw
 from vae.data.description import NONE, Description, Guess, chosen
 from vae.data.errors import ChoiceError, DataError
@@ -70,7 +70,7 @@ def zip_members(path: Path) -> Iterator[list[Member]]:
     """Yield the files in a .zip, read in memory while it is open; DataError for an unsafe one."""
     with ExitStack() as stack:
         with parsing(path.name, "a .zip file"):
-            archive = stack.enter_context(zipfile.ZipFile(path))
+            archive = stack.enter_context(ZipArchive(path))
             if has_overlaps(archive.infolist(), path.stat().st_size):
                 raise DataError(
                     f"{path.name} has members that overlap or lie about their size: create the "

@@ -5,7 +5,6 @@ the size of the file and against LIMIT.
 """
 
 import math
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 
+from vae.base.archives import ZipArchive
 from vae.base.foreign import one_line
 from vae.data import mapping
 from vae.data.arrays import Array
@@ -63,7 +63,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.heads: dict[str, Head] = {}
-        with parsing(path.name, "an .npz file"), zipfile.ZipFile(path) as archive:
+        with parsing(path.name, "an .npz file"), ZipArchive(path) as archive:
             for info in archive.infolist():
                 if info.filename.endswith(".npy"):
                     name = info.filename.removesuffix(".npy")
@@ -79,7 +79,7 @@ class Archive:
             raise fault
         with (
             parsing(self.path.name, "an .npz file"),
-            zipfile.ZipFile(self.path) as archive,
+            ZipArchive(self.path) as archive,
             archive.open(f"{name}.npy") as file,
         ):
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))

@@ -14,10 +14,14 @@ import io
 import re
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from vae.base.archives import BoundedStream, ZipArchive
 from vae.data.arrays import Array, Raw
 from vae.data.errors import DataError
 from vae.data.formats import parsing
@@ -25,14 +29,14 @@ from vae.data.idx import GZIP_RATIO, parsed_idx
 
 RECORD = 1 + 3 * 32 * 32
 BATCH = re.compile(r"^(?:.*/)?(data_batch_\d|test_batch)\.bin$")
-MOST = 2**30  # bytes of one member of an archive
+MOST = 2**30  # bytes that a .tar.gz, or a member of a .zip, unpacks to
 
 
 def read_cifar(path: Path) -> Raw:
     """Return the pictures, (N, 3, 32, 32), and labels of cifar-10-binary.tar.gz; raises
     DataError."""
     found: dict[str, Array] = {}
-    with parsing(path.name, "CIFAR-10's binary version"), tarfile.open(path, "r:gz") as archive:
+    with parsing(path.name, "CIFAR-10's binary version"), _tar(path) as archive:
         for member in archive:
             match = BATCH.match(member.name)
             if match and member.isfile() and not member.issparse():
@@ -45,6 +49,15 @@ def read_cifar(path: Path) -> Raw:
         )
     train = np.concatenate([found[name] for name in sorted(found)])
     return Raw(*_pictures(train), *((None, None) if test is None else _pictures(test)))
+
+
+@contextmanager
+def _tar(path: Path) -> Iterator[tarfile.TarFile]:
+    """Yield a packed .tar, which is read in order and unpacks to MOST bytes at most."""
+    with gzip.open(path) as unpacked:
+        stream: Any = BoundedStream(unpacked, MOST)
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            yield archive
 
 
 def _records(archive: tarfile.TarFile, member: tarfile.TarInfo, file: str) -> Array:
@@ -67,7 +80,7 @@ def _pictures(records: Array) -> tuple[Array, Array]:
 def read_emnist(path: Path) -> Raw:
     """Return upright letters, (N, 28, 28), and labels 1 to 26 of EMNIST's gzip.zip; raises
     DataError."""
-    with parsing(path.name, "EMNIST's gzip.zip"), zipfile.ZipFile(path) as archive:
+    with parsing(path.name, "EMNIST's gzip.zip"), ZipArchive(path) as archive:
         x, labels, test, test_labels = (
             _idx_member(archive, f"gzip/emnist-letters-{part}-ubyte.gz")
             for part in (
@@ -81,7 +94,10 @@ def read_emnist(path: Path) -> Raw:
 
 
 def _idx_member(archive: zipfile.ZipFile, name: str) -> Array:
-    content = archive.read(name)
+    info = archive.getinfo(name)
+    if info.file_size > MOST:
+        raise ValueError(f"{name} unpacks to more than it may")
+    content = archive.read(info)
     with gzip.open(io.BytesIO(content)) as file:
         return parsed_idx(file, len(content) * GZIP_RATIO, name)
 

@@ -23,7 +23,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from vae.base.archives import has_overlaps
+from vae.base.archives import ZipArchive, has_overlaps
 from vae.base.files import reason, sweep, temporary_folder, write_json
 from vae.base.foreign import one_line
 from vae.runs import notes
@@ -84,7 +84,7 @@ def unpack(
     root = Path(root)
     with _stream(file) as stream:
         with _untrusted("it is damaged, or VAE Lab did not export it"):
-            archive = zipfile.ZipFile(stream)
+            archive = ZipArchive(stream)
             runs, files = _contents(archive, stream.seek(0, os.SEEK_END))
         if name is not None:
             _check_name(root, name, runs)

@@ -7,11 +7,11 @@ anything of that size is allocated.
 """
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from vae.base import files
+from vae.base.archives import ZipArchive
 from vae.components.network_file import is_file
 from vae.runs import artifacts
 from vae.runs.exporter import own_data
@@ -95,7 +95,7 @@ def _data(run: Run, upload: Path) -> None:
     """Read an upload. Stored without compression, it needs no more memory than disk space."""
     from vae.data import load
 
-    with zipfile.ZipFile(upload) as arrays:
+    with ZipArchive(upload) as arrays:
         if sum(info.file_size for info in arrays.infolist()) > upload.stat().st_size:
             raise ValueError("its data are compressed, and VAE Lab stores uploads uncompressed")
     data = load(str(upload), examples=run.config.examples, seed=run.config.seed)

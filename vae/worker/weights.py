@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vae.base import files
-from vae.base.archives import has_overlaps
+from vae.base.archives import ZipArchive, has_overlaps
 from vae.base.foreign import one_line, quoted
 from vae.base.numbers import byte_count
 from vae.worker.launcher import ENVIRONMENT, PROJECT
@@ -90,7 +90,7 @@ def check_kind(source: Path) -> None:
         if start[:1] != b"\x80":
             raise ValueError(f"{source.name} is no file of torch.save. {WAY_OUT}")
         return
-    with zipfile.ZipFile(source) as archive:
+    with ZipArchive(source) as archive:
         names, infos = archive.namelist(), archive.infolist()
     for pattern, kind in PROGRAMS.items():
         if any(re.fullmatch(pattern, name) for name in names):
