@@ -634,25 +634,37 @@ def test_samples_of_a_conditional_run_have_the_requested_class(
     assert "not conditional" in trained.refused("sample", "vae", "--class", "1", "--out", out)
 
 
-@pytest.mark.parametrize("what", ["encode", "sample"])
+@pytest.mark.parametrize(
+    ("what", "ending"),
+    [
+        ("encode", "npz"),
+        ("encode", "csv"),
+        ("sample", "npz"),
+        ("export", "vae.zip"),
+        ("report", "html"),
+        ("script", "py"),
+    ],
+)
 def test_a_failed_write_leaves_the_old_result(
-    trained: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    trained: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, ending: str
 ) -> None:
-    out = tmp_path / "out.npz"
+    out = tmp_path / f"out.{ending}"
     out.write_bytes(b"precious")
 
     def refuse(*args: Any, **keywords: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", refuse)
+        for deed in ("write", "fsync"):
+            patch.setattr(os, deed, refuse)
         told = trained.refused(what, "vae", "--out", str(out))
     assert f"Cannot use {out}: the disk is full" in told
     assert out.read_bytes() == b"precious"
     assert list(tmp_path.glob(".*")) == []
-    (tmp_path / "folder.npz").mkdir()
-    told = trained.refused(what, "vae", "--out", str(tmp_path / "folder.npz"))
-    assert "folder.npz: it is a folder" in told
+    folder = tmp_path / f"folder.{ending}"
+    folder.mkdir()
+    told = trained.refused(what, "vae", "--out", str(folder))
+    assert f"folder.{ending}: it is a folder" in told
 
 
 def test_a_list_of_runs_prints_no_escape_codes(shell: Shell) -> None:

@@ -1,5 +1,6 @@
 """`torchrun … -m vae train`: one run folder, ended by the loss of any process, and resumed."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -127,6 +128,26 @@ def test_an_error_of_any_process_ends_all_with_its_sentence(
     assert printed.count("The disk of this rank is on fire.") == 1, printed
     status = find(tmp_path, "burnt").status()
     assert (status.state, status.message) == ("failed", "The disk of this rank is on fire.")
+
+
+def test_a_full_disk_ends_all_processes_and_the_run_resumes_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert on_two(tmp_path, *TRAIN, "whole")[0] == [0, 0]
+    with monkeypatch.context() as patch:
+        at_step(5, 0, lambda: setattr(os, "write", refuse), patch)
+        statuses, printed = on_two(tmp_path, *TRAIN, "full")
+    assert statuses == [1, 1]
+    assert printed.count("the disk is full: free some space") == 1, printed
+    assert "Traceback" not in printed
+    run = find(tmp_path, "full")
+    assert run.status().state == "interrupted"  # the state itself had no room
+    statuses, printed = on_two(tmp_path, "resume", "full")
+    assert statuses == [0, 0], printed
+    assert everything(run) == everything(find(tmp_path, "whole"))
 
 
 def test_stop_and_a_new_value_reach_every_process(

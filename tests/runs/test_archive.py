@@ -231,6 +231,26 @@ def test_a_failed_export_leaves_the_old_file(plain: Run, tmp_path: Path) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["here", "out.vae.zip"]
 
 
+def test_an_export_is_read_back_before_it_appears(
+    plain: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that changes a byte."""
+    out, sync = tmp_path / "out.vae.zip", os.fsync
+    pack([plain], out)
+    good = out.read_bytes()
+
+    def spoil(handle: int) -> None:
+        sync(handle)
+        with open(f"/proc/self/fd/{handle}", "r+b") as file:
+            file.seek(len(good) // 2)
+            file.write(bytes([good[len(good) // 2] ^ 1]))
+
+    monkeypatch.setattr(os, "fsync", spoil)
+    with pytest.raises(ValueError, match=r"cannot be read back .*: export it again"):
+        pack([plain], out)
+    assert out.read_bytes() == good
+
+
 # What anybody may have made
 
 

@@ -1,7 +1,9 @@
 """An evaluation as a job: the saved result equals the library's, complete, with the identity of
 the evaluated weights."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -83,6 +85,34 @@ def test_progress_is_recorded_and_cancel_leaves_no_result(
     assert job.status()["state"] == "cancelled"
     assert saved_evaluations(run) == []
     assert [j.spec for j in attempts(run, KIND)] == [job.spec]
+
+
+def test_a_full_disk_costs_an_evaluation_only_the_result_that_has_no_room(
+    trained: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Progress that cannot be saved does not end it, and earlier results stay."""
+    monkeypatch.setattr(evaluate, "PROGRESS_SECONDS", -1.0)
+    monkeypatch.setattr("vae.evaluation.inputs.CHUNK", 8)
+    run, before, refused = trained("one"), os.write, list[bytes]()
+    earlier = done(run, WANTED._replace(elbo_samples=1, samples=5, full=False))
+
+    def write(handle: int, content: Any) -> int:
+        if full in bytes(content):
+            refused.append(bytes(content))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return before(handle, content)
+
+    monkeypatch.setattr(os, "write", write)
+    for full in (b"", b'"evaluation"'):
+        with pytest.raises(OSError, match="No space"):
+            work(job_of(run).order, lambda: None)
+        assert saved_evaluations(run) == [earlier]
+        status = job_of(run).status()
+        right = ("failed", True) if full else ("none", False)
+        assert (status["state"], "the disk is full: free some space" in status["message"]) == right
+    full, refused = b'"progress": 0.', []
+    assert done(run).record == LoadedRun.of(run).evaluate(*WANTED[1:])
+    assert len(refused) > 2
 
 
 def test_progress_goes_from_zero_to_one(trained: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,14 @@ import re
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from vae.base import visitors
+from vae.base.archives import ZipArchive
 from vae.base.files import read_arrays, sweep, temporary_folder
 from vae.base.numbers import compact
 from vae.runs.names import NAME
@@ -157,16 +159,34 @@ def _appearing(out: Path) -> Iterator[BinaryIO]:
     that was killed."""
     visitors.check_change()
     nest = out.parent / f".{out.name}.parts"
-    nest.mkdir(exist_ok=True)
-    sweep(nest)
-    folder = temporary_folder(nest / "part")
+    folder = nest
     try:
+        nest.mkdir(exist_ok=True)
+        sweep(nest)
+        folder = temporary_folder(nest / "part")
         with (folder / out.name).open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        _read_back(folder / out.name)
         os.replace(folder / out.name, out)
+    except OSError as error:  # a write has no name, and that of its file is hidden
+        name = str(error.filename or nest)
+        shown = str(out) if name.startswith(str(nest)) else name
+        raise OSError(error.errno, error.strerror, shown) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder != nest:
+            shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # another export uses the folder
             nest.rmdir()
+
+
+def _read_back(path: Path) -> None:
+    """Raise ValueError unless the members of an archive on the disk have their checksums."""
+    try:
+        with ZipArchive(path) as archive:
+            bad = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error) as error:
+        bad = str(error)
+    if bad:
+        raise ValueError(f"The exported file cannot be read back ({bad}): export it again.")

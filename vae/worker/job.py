@@ -80,10 +80,12 @@ class Job(NamedTuple):
         files.make_folder(self._beside("").parent)
 
     def report(self, share: float) -> None:
-        """Record the progress, from 0 to 1. Raises Cancelled if the job was cancelled."""
+        """Record the progress, from 0 to 1, if the disk has room. Raises Cancelled if the job was
+        cancelled."""
         if self.cancelled:
             raise Cancelled
-        self.note(state="running", progress=share)
+        with suppress(OSError):
+            self.note(state="running", progress=share)
 
     def cancel(self) -> None:
         """Request cancellation; the job ends when it next reports its progress."""
