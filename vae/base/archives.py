@@ -1,5 +1,6 @@
 """Checks of untrusted .zip archives, and a limit for the bytes that a stream yields."""
 
+import io
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,7 +52,7 @@ class BoundedStream:
     """A stream to read that ends with ValueError after `most` bytes, as of a packed file that is
     endless."""
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
+    def __init__(self, file: IO[bytes] | io.BufferedIOBase, most: int) -> None:
         self.file, self.left = file, most
 
     def read(self, size: int = -1) -> bytes:
