@@ -13,8 +13,8 @@ DIRECTORY = 32 * 2**20  # bytes of the list of members: 200,000 pictures take 20
 class ZipArchive(zipfile.ZipFile):
     """A .zip to read whose list of members has a limit.
 
-    The standard library makes an object of each member before anybody can count them: 200 MB that
-    are nothing but names would take gigabytes and a minute. Raises zipfile.BadZipFile.
+    The standard library makes an object of each member before the members can be counted: 200 MB
+    of names alone would take gigabytes. Raises zipfile.BadZipFile.
     """
 
     def __init__(self, file: Path | IO[bytes]) -> None:
