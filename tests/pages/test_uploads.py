@@ -119,7 +119,7 @@ def test_the_uploaders_name_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "max_upload_size" in {keyword.arg for keyword in call.keywords}
 
 
-def test_the_app_asks_for_room_behind_the_gate_and_the_login() -> None:
+def test_the_check_of_room_is_behind_the_gate_and_the_login() -> None:
     source = (ROOT / "app.py").read_text("utf-8")
     places = [source.index(f"*{name}.middleware()") for name in ("gate", "login", "uploads")]
     assert places == sorted(places)

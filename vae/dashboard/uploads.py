@@ -1,4 +1,4 @@
-"""The room for uploads, asked for before the first byte of a file is read.
+"""The room for uploads, checked before the first byte of a file is read.
 
 Streamlit holds an uploaded file in the memory of the server until its window closes, before any
 page reads it. This check stands in front: a read-only server takes no file, a window uploads no
