@@ -103,7 +103,7 @@ def test_a_queue_is_trained_in_order_one_at_a_time(server: Launcher, make: Make)
 
 
 def test_a_sweep_keeps_others_waiting_for_one_run_only(server: Launcher, make: Make) -> None:
-    """Two sweeps and two single runs take turns, whoever came first."""
+    """Two sweeps and two single runs take turns in any order of arrival."""
     sweeps = {name: f"sweep:{name[0]}" for name in ("a1", "a2", "a3", "b1", "b2")}
     runs = {name: make(name) for name in ("a1", "a2", "a3", "b1", "one", "b2")}
     for name, tag in sweeps.items():
