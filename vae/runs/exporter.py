@@ -172,8 +172,8 @@ def _appearing(out: Path) -> Iterator[BinaryIO]:
         os.replace(folder / out.name, out)
     except OSError as error:  # a write has no name, and that of its file is hidden
         name = str(error.filename or nest)
-        shown = str(out) if name.startswith(str(nest)) else name
-        raise OSError(error.errno, error.strerror, shown) from error
+        place = str(out) if name.startswith(str(nest)) else name
+        raise OSError(error.errno, error.strerror, place) from error
     finally:
         if folder != nest:
             shutil.rmtree(folder, ignore_errors=True)
