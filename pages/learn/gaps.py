@@ -60,6 +60,7 @@ def picture(view: View) -> Picture:
         **parts._asdict(),
         **{f"{name}_name": view.say(name) for name in NAMED},
         "gap": parts.amortisation + parts.approximation,
+        "full": "–",
     }
     if view.step == "noise":
         noise = importance.gradient_noise(x, 0.0, view.number("sd"), COUNTS)
@@ -99,9 +100,10 @@ def _of_run(view: View) -> Picture:
 def _parts(found: ExampleGaps | None) -> dict[str, float | str]:
     """Return the parts of the gap as numbers; "…" while they are computed."""
     if found is None:
-        return dict.fromkeys((*gaps.Gaps._fields, "gap"), "…")
+        return dict.fromkeys((*gaps.Gaps._fields, "gap", "full"), "…")
     parts = found.gaps
-    return {**parts._asdict(), "gap": parts.amortisation + parts.approximation}
+    gap = parts.amortisation + parts.approximation
+    return {**parts._asdict(), "gap": gap, "full": found.full}
 
 
 def _encoded(view: View) -> tuple[float, float]:
@@ -264,7 +266,7 @@ LESSON = Lesson(
     check="python -m pytest tests/theory/test_gaps.py tests/analysis/test_true_posterior.py",
     sources=(
         "Cremer et al. 2018, Inference Suboptimality in Variational Autoencoders",
-        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders, equation 8",
+        "Burda, Grosse & Salakhutdinov 2016, Importance Weighted Autoencoders, section 3",
         "Rainforth et al. 2018, Tighter Variational Bounds are Not Necessarily Better",
         "Tucker et al. 2019, Doubly Reparameterized Gradient Estimators",
     ),

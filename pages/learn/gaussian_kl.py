@@ -261,7 +261,7 @@ def _marks(view: View, height: float) -> list[Part]:
     if view.is_revealed:
         marks.append((needed, f"M = {fixed(needed, 0)}", "kl"))
     return [
-        draw.arrow(text, float(np.log10(max(samples, 0.5))), height, colour, 110 + 24 * k)
+        draw.arrow(text, float(np.log10(max(samples, 0.5))), height, colour, -70 - 24 * k)
         for k, (samples, text, colour) in enumerate(marks)
     ]
 

@@ -12,12 +12,15 @@ from vae.dashboard.learn.outcomes import Arrays
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.goals import WORDS
 from vae.figures.base import Part, axis, figure
-from vae.figures.lesson_parts import arrow, sheet
+from vae.figures.lesson_parts import arrow, dots, label, sheet
 from vae.figures.palette import token
 from vae.theory import moons
 
 SHUFFLED = np.random.default_rng(5).permutation(24)
-EXAMPLES, STEPS = 24, 9
+EXAMPLES = 24
+WAY, EVERY = 33, 4  # places between full and half moon; every fourth is in the strip
+SIZE, GAP = 28, 18  # pixels of a picture, and above it for the name of its row
+ENLARGED = 1.5  # the picture at t, beside its strip
 SHARES = np.linspace(-0.25, 1.25, 301)
 COMMON = {
     "data": "moon-phases",
@@ -36,6 +39,7 @@ COMMON = {
 MODELS: tuple[dict[str, str], ...] = ({}, {"posterior": "point", "objective": "reconstruction"})
 
 GOALS = r"\text{[[infer]]}\ \Q{q(z|x)} \qquad \text{[[generate]]}\ p(\X{x}|z),\ \P{z \sim p(z)}"
+PATH = r"z = (1 - t)\,z_0 + t\,z_1 \qquad t = [[way]]"
 LIKELIHOOD = (
     r"\underbrace{\tfrac{1}{N}\textstyle\sum_n \ln p(\X{x_n})}_{[[score:3]]} \;\le\; "
     r"\underbrace{\mathbb{E}[\ln p^{*}(\X{x})]}_{[[highest:3]]}\ \text{[[nats]]}"
@@ -48,14 +52,15 @@ def picture(view: View) -> Picture:
     strips = {"pixels": pixels()}
     strips |= {name: o.arrays["strip"] for name, o in zip(ROWS, view.outcomes, strict=False)}
     measured = strips.items() if view.step == "between" else ()
-    errors = {name: moons.distance_to_moons(strip)[2:-2].mean() for name, strip in measured}
+    errors = {name: _error(strip) for name, strip in measured}
     numbers: dict[str, float | str] = {
         "score": moons.mixture(components)[-1],
         "highest": moons.HIGHEST,
         "rarest": 0.5,
+        "way": view.number("way"),
         "infer": view.say("infer"),
         "generate": view.say("generate"),
-        **{f"error_{name}": float(errors[name]) if name in errors else "–" for name in ROWS},
+        **{f"error_{name}": errors.get(name, "–") for name in ROWS},
     }
     if view.step in ("moons", "goals"):
         return Picture(_gallery(view), numbers)
@@ -111,30 +116,43 @@ def ends() -> Floats:
 
 
 def pixels() -> Floats:
-    """Return the way from full to half moon as averages of the pixels."""
-    share = np.linspace(0, 1, STEPS, dtype=np.float32)[:, None, None, None]
+    """Return the way from full to half moon as averages of the pixels, (WAY, 1, H, W)."""
+    share = np.linspace(0, 1, WAY, dtype=np.float32)[:, None, None, None]
     first, last = ends()
     strip: Floats = (1 - share) * first + share * last
     return strip
 
 
 def shows(course: Course) -> Arrays:
-    """Return the way from full to half moon in the latent space of a model."""
-    return {"strip": decoded_path(course, ends(), STEPS).clip(0, 1)}
+    """Return the way from full to half moon in the latent space of a model, (WAY, 1, H, W)."""
+    return {"strip": decoded_path(course, ends(), WAY).clip(0, 1)}
 
 
 def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
-    """Return one row of pictures a model, each with its error between the ends."""
+    """Return one strip of pictures a model with its error, and its picture at t, enlarged."""
     names = [name for name in ROWS if name in strips]
-    labels = []
+    at = view.number("way") * (WAY - 1)
+    parts = [strips[name][::EVERY] for name in names]
+    columns, pitch = len(range(0, WAY, EVERY)), SIZE + GAP + 2  # 2: the hairline of a sheet
+    space = np.full((columns, 1, GAP, SIZE), np.nan, np.float32)
+    rows = [np.concatenate([strip, space], axis=2) for strip in parts]
+    traces, labels = [sheet(np.concatenate(rows), columns)], []
     for row, name in enumerate(names):
-        error = moons.distance_to_moons(strips[name])[2:-2].mean()
-        text = f"<b>{view.say(name)}</b>  {view.say('error')} {fixed(float(error), 3)}"
-        place = {"x": 0, "y": 48 * row - 3, "text": text, "showarrow": False, "xanchor": "left"}
-        labels.append(place | {"yanchor": "bottom", "font": {"size": 14}})
-    space = np.full((STEPS, 1, 18, 28), np.nan, np.float32)
-    rows = [np.concatenate([strips[name], space], axis=2) for name in names]
-    return figure([sheet(np.concatenate(rows), STEPS)], annotations=labels, **_blank())
+        top = pitch * row
+        text = f"<b>{view.say(name)}</b>  {view.say('error')} {fixed(_error(strips[name]), 3)}"
+        labels.append(label(text, 0, top - 3, "text", xanchor="left", yanchor="bottom"))
+        first = top + SIZE - ENLARGED * SIZE
+        place = {"x0": (SIZE + 2) * columns + 8, "dx": ENLARGED, "y0": first, "dy": ENLARGED}
+        traces.append(sheet(strips[name][[round(at)]], 1) | place)
+        mark = (SIZE + 2) * at / EVERY + SIZE / 2
+        below = {"symbol": "triangle-up"}
+        traces.append(dots([mark], [top + SIZE + 3], "accent", size=12, marker=below))
+    return figure(traces, annotations=labels, **_blank())
+
+
+def _error(strip: Floats) -> float:
+    """Return the mean distance of the middle of a strip to the nearest moons."""
+    return float(moons.distance_to_moons(strip[::EVERY])[2:-2].mean())
 
 
 def models(_: Values) -> list[RunConfig]:
@@ -145,13 +163,16 @@ def models(_: Values) -> list[RunConfig]:
 LESSON = Lesson(
     name="goals",
     words=WORDS,
-    controls={"components": Slider(1, 6, 1, 1, symbol="K", colour="data")},
+    controls={
+        "components": Slider(1, 6, 1, 1, symbol="K", colour="data"),
+        "way": Slider(0.0, 1.0, 0.01, 0.5, symbol="t", colour="accent"),
+    },
     steps=(
         Step("moons"),
         Step("guess", guess=Guess("x", "rarest")),
         Step("mixture", ("components",), LIKELIHOOD, starts={"components": 1.0}),
         Step("goals", (), GOALS),
-        Step("between", (), trains=models),
+        Step("between", ("way",), PATH, trains=models),
         Step("sandbox", ("components",), LIKELIHOOD),
     ),
     picture=picture,

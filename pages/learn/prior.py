@@ -139,7 +139,7 @@ def _maps(view: View, panels: list[Panel], numbers: Mapping[str, float | str]) -
         words = f"{view.say('drawn')} {error if isinstance(error, str) else fixed(error, 3)}"
         middle = 0.24 + 0.52 * k
         labels += [heading(f"<b>{view.say(panel.name)}</b>{panel.beta}", middle)]
-        labels += [heading(words, middle, 0.19, "muted")]
+        labels += [heading(words, middle, 0.19, "muted"), _z1(x, y)]
     layout["margin"] = {"l": 44, "r": 8, "t": 34, "b": 8}
     return figure(traces, annotations=labels, shapes=shapes, **layout)
 
@@ -153,18 +153,24 @@ def _axes(k: int, x: str, y: str, reach: float) -> Part:
     across = [0.52 * k, 0.52 * k + 0.48]
     ends = {"range": [-reach, reach], "constrain": "domain", "dtick": 2}
     hidden = {"visible": False, "constrain": "domain"}
-    titles = ("z₁", "" if k else "z₂")
+    title = "" if k else "z₂"
     first = {"showticklabels": k == 0}  # both maps have the same heights
     return {
-        f"{x}axis".replace("x2axis", "xaxis2"): axis(titles[0], domain=across, anchor=y, **ends),
+        f"{x}axis".replace("x2axis", "xaxis2"): axis("", domain=across, anchor=y, **ends),
         f"{y}axis".replace("y2axis", "yaxis2"): axis(
-            titles[1], domain=[0.32, 1], anchor=x, scaleanchor=x, **first, **ends
+            title, domain=[0.32, 1], anchor=x, scaleanchor=x, **first, **ends
         ),
         f"xaxis{k + 3}": hidden | {"domain": across, "anchor": f"y{k + 3}"},
         f"yaxis{k + 3}": hidden
         | {"domain": [0, 0.18], "anchor": f"x{k + 3}", "scaleanchor": f"x{k + 3}"}
         | {"autorange": "reversed"},
     }
+
+
+def _z1(x: str, y: str) -> Part:
+    """Return the name of the horizontal axis inside of its map; below it are words."""
+    place = {"xref": f"{x} domain", "yref": f"{y} domain", "xanchor": "right", "yanchor": "bottom"}
+    return label("z₁", 1.0, 0.0, "muted", **place)
 
 
 def _map(panel: Panel, reach: float) -> list[Part]:

@@ -5,14 +5,14 @@ import plotly.graph_objects as go
 
 from vae.dashboard.learn.lesson import Choice, Guess, Lesson, Picture, Runs, Step, View
 from vae.dashboard.learn.run_choice import without_tensors
-from vae.dashboard.learn.run_symbols import SymbolFacts, lesson_facts, run_facts
+from vae.dashboard.learn.run_symbols import SymbolFacts, lesson_facts, line_of, run_facts
 from vae.dashboard.learn.view import show
 from vae.dashboard.learn.words.symbols import WORDS
 from vae.figures.base import Part, axis, figure
 from vae.figures.lesson_parts import arrow, label
 from vae.figures.palette import token
 from vae.theory import Doubles, one_example
-from vae.theory.symbols import GROUPS, SYMBOLS
+from vae.theory.symbols import GROUPS, HEADWORDS, SYMBOLS
 
 Place = tuple[float, float, float, float]  # centre, width and height of a box
 
@@ -61,13 +61,18 @@ def picture(view: View) -> Picture:
     found = facts.tensors
     symbol = SYMBOLS[lit or "x"]
     shape, value = facts.live(lit or "x")
+    english, chinese = HEADWORDS[lit or "x"]
+    code = facts.code.get(lit, symbol.code)
     numbers: dict[str, float | str] = {
         "mark": symbol.mark,
         "name": view.say(f"name.{lit or 'x'}"),
         "tensor": symbol.tensor,
         "shape": shape,
         "value": value,
-        "code": facts.code.get(lit, symbol.code),
+        "code": code,
+        "line": line_of(code),
+        "english": english,
+        "chinese": chinese,
         "example": view.say("example_own" if view.run is None else "example_run"),
         "row": f"#{facts.row}",
         "fit": -float(found["reconstruction"].value.item()),

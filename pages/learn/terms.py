@@ -238,7 +238,7 @@ LESSON = Lesson(
     shows=shows,
     check="python -m pytest tests/theory/test_moon_model.py tests/theory/test_linear_vae.py",
     sources=(
-        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, equation 3",
+        "Kingma & Welling 2014, Auto-Encoding Variational Bayes, section 2.2",
         "Higgins et al. 2017, β-VAE",
         "Alemi et al. 2018, Fixing a Broken ELBO, section 2",
         "Cover & Thomas 2006, Elements of Information Theory, section 10.3",

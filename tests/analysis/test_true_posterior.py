@@ -155,7 +155,9 @@ def test_a_diagonal_q_loses_the_correlation() -> None:
     covariance = np.array([[0.5, 0.3], [0.3, 0.4]])
     joint: Any = Exact([0.4, -1.2], covariance.tolist())
     q = MultivariateNormal(torch.zeros(1, 2), torch.eye(2))
-    diagonal, full = (example_gaps(joint, q, PLANE, way).gaps for way in (False, True))
+    both = [example_gaps(joint, q, PLANE, way) for way in (False, True)]
+    assert [one.full for one in both] == pytest.approx([0, 0], abs=1e-3)
+    diagonal, full = (one.gaps for one in both)
     precision = np.linalg.inv(covariance)
     lost = 0.5 * np.log(np.diag(precision).prod() * np.linalg.det(covariance))
     assert diagonal.approximation == pytest.approx(lost, abs=1e-3)

@@ -1,5 +1,6 @@
 """The lessons in a real browser, by the keyboard: steps, controls, addresses, lit terms."""
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -84,9 +85,12 @@ def to_its_ends(tab: Tab, name: str, control: Control) -> None:
 
 
 def guess(tab: Tab, language: str) -> None:
-    """Click in the middle of the picture and show the answer."""
+    """Put the ring beside the middle of the picture and show the answer, with the keyboard."""
     page = tab.page
-    page.locator(f"{PICTURE} .nsewdrag").first.click()
+    focus(page, PICTURE)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(f"{PICTURE} .vae-plot-ring")).to_be_visible()
+    page.keyboard.press("Enter")
     show = page.get_by_role("button", name=getattr(FRAME["show"], language))
     expect(show).to_be_enabled()
     show.press("Enter")
@@ -127,7 +131,11 @@ def test_a_lesson_is_walked_by_keyboard(server: Server, open_page: OpenPage) -> 
     until(lambda: values(other) == values(tab), why="the same values in another tab")
     terms_light(other)
     stage_turns(other)
-    assert not tab.problems + other.problems
+    third = open_page(f"{server.url}/gaussian_kl?step=5")  # its axes are logarithmic
+    guess(third, "en")
+    answer = third.page.locator("[data-testid=stMain]")
+    expect(answer).to_contain_text(re.compile(r"Your guess: 1\d\d\."))
+    assert not tab.problems + other.problems + third.problems
 
 
 def terms_light(tab: Tab) -> None:

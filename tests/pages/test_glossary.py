@@ -24,6 +24,7 @@ HEADWORDS = {  # English in brackets at the first use → headword
     "doubly reparameterised": "双重重参数化",
     "evidence lower bound": "证据下界",
     "forward KL": "前向KL散度",
+    "full covariance": "完整协方差",
     "generative model": "生成模型",
     "hole": "空洞",
     "importance weighted autoencoder": "重要性加权自编码器",

@@ -1,14 +1,24 @@
 """The symbols' functions exist; the values of the example agree with closed forms and SciPy."""
 
 import importlib
+import re
 from functools import reduce
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from tests.pages.conftest import ROOT
+from vae.components.likelihoods import LIKELIHOODS
+from vae.components.posteriors import POSTERIORS
+from vae.components.priors import PRIORS
+from vae.dashboard.learn.run_symbols import forward_of, line_of
+from vae.dashboard.learn.words.symbols import NAMES
 from vae.theory import one_example
-from vae.theory.symbols import GROUPS, SYMBOLS
+from vae.theory.symbols import GROUPS, HEADWORDS, SYMBOLS
 
 
 @pytest.mark.parametrize("key", SYMBOLS)
@@ -72,3 +82,27 @@ def test_elbo_is_its_terms_and_stays_below_the_evidence_by_the_gap() -> None:
     spread = np.sqrt((sigma**4 * (of.carried - of.noise) ** 2 / (2 * of.noise**2)).sum())
     error = float(spread) / one_example.SAMPLES**0.5
     assert one_example.log_evidence() - value["elbo"] == pytest.approx(gap, abs=4 * error)
+
+
+def test_every_symbol_has_the_name_of_its_description_in_both_languages() -> None:
+    assert HEADWORDS.keys() == SYMBOLS.keys()
+    for key, names in HEADWORDS.items():
+        for name, text in zip(names, NAMES[key], strict=True):
+            assert name in re.sub(r" ?[(（][^()（）]*[)）]", "", text), key
+
+
+@pytest.mark.parametrize("key", SYMBOLS)
+def test_the_line_of_a_symbol_is_that_of_its_function(key: str) -> None:
+    symbol = SYMBOLS[key]
+    place = Path(*symbol.module.split(".")).with_suffix(".py")
+    lines = (ROOT / place).read_text("utf-8").splitlines()[line_of(symbol.code) - 1 :]
+    name = symbol.function.split(".")[-1]
+    first = next(line for line in lines if not line.lstrip().startswith("@"))
+    assert re.match(rf"\s*(def|class) {name}\b", first)
+
+
+@pytest.mark.parametrize("table", [POSTERIORS, LIKELIHOODS, PRIORS])
+def test_the_function_of_every_row_has_its_full_name(table: Any) -> None:
+    for name, row in table.items():
+        assert resolve_name(forward_of(row)) is row.forward, name
+        assert line_of(forward_of(row)) > 1, name

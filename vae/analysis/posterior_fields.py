@@ -54,6 +54,7 @@ class ExampleGaps(NamedTuple):
     posterior: Field
     q: Field
     best: Field  # the best Gaussian of the posterior's kind
+    full: float  # KL of the best Gaussian with full covariance to p(z|x), nats
     error: float  # of ln p(x), nats
 
 
@@ -74,9 +75,13 @@ def example_gaps(joint: Joint, q: Distribution, plane: Plane, correlates: bool) 
     best = best_gaussian(joint, q, correlates, posterior)
     highest = max(found.elbo, elbo(joint, nodes(best)))
     parts = (highest - found.elbo, max(posterior.log_evidence - highest, 0.0))
+    full = parts[1]
+    if not correlates:
+        richer = elbo(joint, nodes(best_gaussian(joint, q, True, posterior)))
+        full = min(full, max(posterior.log_evidence - richer, 0.0))
     of_p, of_q, of_best = fields(joint, [q, best], posterior, plane)
     gaps = Gaps(posterior.log_evidence, found.elbo, *parts)
-    return ExampleGaps(gaps, of_p, of_q, of_best, posterior.error)
+    return ExampleGaps(gaps, of_p, of_q, of_best, full, posterior.error)
 
 
 def fields(

@@ -37,8 +37,9 @@ def gap_figure(of: GapPicture, say: Callable[[str], str]) -> go.Figure:
     """Draw the map of all examples, the densities of one of them, and its two gaps as a bar."""
     gaps = None if of.found is None else of.found.gaps
     near, kl = (0.0, 0.0) if gaps is None else _ends_of(gaps)
-    row = say("bar")
-    traces, _ = bars([Bar(row, 0.0, near, "posterior"), Bar(row, near, kl, "q")])
+    full, row = 0.0 if of.found is None else of.found.full, say("bar")
+    parts = [(0.0, near, "posterior"), (near, kl, "q"), (0.0, full, "posterior")]
+    traces, _ = bars([Bar(row, *part) for part in parts])  # the last one darkens the first
     q = of.q if of.found is None else of.found.q
     return figure(
         [*_map(of), *_close(of), *traces, *_image(of)],

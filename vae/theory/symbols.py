@@ -30,7 +30,11 @@ SYMBOLS = {
     "samples": Symbol("K", "text", "len(out.z)", "vae.model", "VAE.forward"),
     "theta": Symbol("θ", "reconstruction", "vae.decoder", "vae.model", "VAE.likelihood"),
     "likelihood": Symbol(
-        "p(x|z)", "reconstruction", "out.px", "vae.components.likelihoods", "Gaussian.forward"
+        "p(x|z)",
+        "reconstruction",
+        "out.px",
+        "vae.components.gaussian_likelihoods",
+        "Gaussian.forward",
     ),
     "posterior": Symbol("p(z|x)", "posterior", "–", "vae.theory.one_example", "exact_posterior"),
     "reconstruction": Symbol(
@@ -45,6 +49,27 @@ SYMBOLS = {
     "elbo": Symbol("ELBO", "elbo", "-elbo(out).total", "vae.components.objectives", "elbo"),
     "evidence": Symbol("ln p(x)", "data", "nll", "vae.evaluation.averages", "nll"),
     "eigenvalue": Symbol("λ", "data", "eigenvalues(data)", "vae.theory.linear_vae", "eigenvalues"),
+}
+
+HEADWORDS = {  # symbol → its name in English and in Chinese
+    "x": ("observed variable", "观测变量"),
+    "phi": ("parameters of the inference network", "推断网络的参数"),
+    "q": ("approximate posterior", "近似后验"),
+    "mu": ("mean", "均值"),
+    "sigma": ("standard deviation", "标准差"),
+    "eps": ("noise", "噪声"),
+    "z": ("latent variable", "隐变量"),
+    "prior": ("prior", "先验分布"),
+    "samples": ("number of samples", "样本数"),
+    "theta": ("parameters of the generative network", "生成网络的参数"),
+    "likelihood": ("likelihood", "似然"),
+    "posterior": ("true posterior", "真实后验"),
+    "reconstruction": ("reconstruction error", "重构误差"),
+    "kl": ("KL divergence", "KL散度"),
+    "beta": ("weight of the KL", "KL散度的权重"),
+    "elbo": ("evidence lower bound", "证据下界"),
+    "evidence": ("log marginal likelihood", "对数边际似然"),
+    "eigenvalue": ("largest eigenvalue", "最大特征值"),
 }
 
 GROUPS = {  # choice of a step → its symbols

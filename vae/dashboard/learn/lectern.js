@@ -10,6 +10,7 @@ if (!window.vaeLectern) {
   const WAYS = { ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 };
   const TEXT = '.st-key-learn_text [data-testid="stMarkdownContainer"]';
   const COLUMN = '[data-testid="stColumn"]:has(.st-key-learn_text) > [data-testid="stVerticalBlock"]';
+  const TAKERS = 'input, textarea, [role="combobox"], .katex-display, .vae-plot-aimed';
   const ROW = '.st-key-learn_steps', HEADER = '.st-key-learn_header';
   const style = document.head.appendChild(document.createElement('style'));
   let step = '', at = 0, isBack = false, size = 1, fitted = '', passes = false, due = 0;
@@ -89,7 +90,7 @@ if (!window.vaeLectern) {
     if (!way || !isOn() || event.ctrlKey || event.altKey || event.metaKey) return;
     const isArrow = event.key.startsWith('Arrow');
     const [target] = event.composedPath();
-    if (isArrow && target.closest?.('input, textarea, [role="combobox"], .katex-display')) return;
+    if (isArrow && target.closest?.(TAKERS)) return;
     event.preventDefault();
     event.stopPropagation();
     press(way);

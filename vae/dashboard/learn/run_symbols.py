@@ -1,5 +1,8 @@
 """The tensors of one example for the lesson on the symbols: of the lesson's model, or of a run."""
 
+import inspect
+from functools import cache as remember
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +26,6 @@ from vae.runs import Run
 from vae.runs.result_keys import run_key
 from vae.theory import Doubles, one_example
 from vae.theory.one_example import Quantity
-from vae.theory.symbols import SYMBOLS
 
 WEIGHTS = 500  # importance samples that estimate ln p(x) where a grid is too large
 MOST = 1000  # training examples whose covariance is computed
@@ -98,7 +100,7 @@ def _run_facts(key: str, _run: Run) -> SymbolFacts:
         "likelihood": LIKELIHOODS[config.likelihood],
         "prior": PRIORS[config.prior],
     }
-    code = {key: f"{SYMBOLS[key].module}.{row.__name__}.forward" for key, row in rows.items()}
+    code = {key: forward_of(row) for key, row in rows.items()}
     if not obstacle(model):
         code |= dict.fromkeys(("evidence", "posterior"), "vae.analysis.true_posterior.integrate")
     return SymbolFacts(one_example.quantities_of(model, x, y), others, code, row)
@@ -120,6 +122,17 @@ def _weights(body: nn.Module) -> tuple[str, str]:
     shapes = [str(tuple(p.shape)) for p in body.parameters()]
     number = sum(p.numel() for p in body.parameters())
     return (f"{shapes[0]}, …, {shapes[-1]}" if len(shapes) > 2 else ", ".join(shapes)), f"{number}"
+
+
+def forward_of(row: type[nn.Module]) -> str:
+    """Return the full name of the function that computes the distribution of a row of a table."""
+    return f"{row.forward.__module__}.{row.forward.__qualname__}"
+
+
+@remember
+def line_of(code: str) -> int:
+    """Return the line of its file at which a function begins, from its full name."""
+    return inspect.getsourcelines(resolve_name(code))[1]
 
 
 def largest_eigenvalue(values: Floats) -> float:

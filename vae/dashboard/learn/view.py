@@ -160,6 +160,7 @@ def _drawn(lesson: Lesson, place: state.Place, step: Step, picture: Picture) -> 
         height=lesson.height,
         around=AROUND,
         clickable=_is_asking(place, step) or bool(step.pick),
+        aimed=_is_asking(place, step),
     )
     st.caption(_rendered(lesson, caption, picture))
     return event.click

@@ -99,6 +99,7 @@ def plot(
     tiles: str | None = None,
     selectable: bool = False,
     clickable: bool = False,
+    aimed: bool = False,
     pickable: bool = False,
     drawable: bool = False,
 ) -> PlotEvent:
@@ -122,6 +123,7 @@ def plot(
             label is the point's `text` or, if that is text, its `customdata`; else "#i".
         selectable: offer box and lasso.
         clickable: report clicks on points and on the empty plane.
+        aimed: the arrow keys move a ring in place of the view, and Enter clicks there.
         pickable: a click on a point selects it, with Shift adds it.
         drawable: offer a pen, and report the line that it draws as places at equal distances.
 
@@ -137,6 +139,7 @@ def plot(
         "tiles": tiles,
         "selectable": selectable,
         "clickable": clickable,
+        "aimed": aimed,
         "pickable": pickable,
         "drawable": drawable,
         "index": None if index is None else [_packed(rows) for rows in index],

@@ -7,6 +7,11 @@ export function placeOf({ node }, { clientX, clientY }) {   // in units of the a
   return [xaxis.p2l(clientX - x - xaxis._offset), yaxis.p2l(clientY - y - yaxis._offset)];
 }
 
+export function valuesAt({ node }, place) {     // the data at a place: on a logarithmic axis its power
+  const { xaxis, yaxis } = node._fullLayout;
+  return [xaxis, yaxis].map((axis, k) => axis.type === 'log' ? 10 ** place[k] : place[k]);
+}
+
 export function meant(chart, { points: [hit], event }) {
   const { _fullData: traces } = chart.node;
   if (!chart.message.tiles || traces[hit.curveNumber].type !== 'scatter') return hit;

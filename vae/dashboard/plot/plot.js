@@ -5,7 +5,7 @@ import { away, learn, point } from './decode.js';
 import { fitLegend, fitNotes, fitTicks, fitTitles, separate } from './labels.js';
 import { library, webgl } from './library.js';
 import { drawnLine } from './line.js';
-import { NAMED, stand } from './marker.js';
+import { mark as put, NAMED, stand } from './marker.js';
 import { lengthOf, rowsOf } from './rows.js';
 import { DOUBLE_CLICK, click, mark, pick, report, select } from './select.js';
 import { NO_WEBGL, deep, markSpace, press } from './space.js';
@@ -235,6 +235,8 @@ export function mount(component) {              // called when the data or the t
   chart.view = view;
   chart.node.style.minHeight = `${heightOf(chart)}px`;
   root.setAttribute('aria-label', chart.message.label);
+  if (chart.aimed && !chart.message.aimed) put(chart.message.key, '', null);
+  root.classList.toggle('vae-plot-aimed', chart.aimed = chart.message.aimed);
   NAMED.set(chart.message.key, chart);
   chart.overlay = OVERLAYS.get(chart.message.key);
   request(chart);

@@ -1,7 +1,7 @@
 // Clicks and selections: their effect on the chart, and their report to Python.
 
 import { aim, marked } from './marker.js';
-import { meant, placeOf } from './near.js';
+import { meant, placeOf, valuesAt } from './near.js';
 import { bitset, lengthOf, rowOf } from './rows.js';
 import { deep } from './space.js';
 
@@ -17,8 +17,8 @@ export function click(chart, event) {
     const { curveNumber: trace, x, y } = point;
     chart.component.setTriggerValue('click', { revision, trace, row: row ?? null, x, y });
   } else if (event.xvals) {
-    const [x, y] = placeOf(chart, event.event);
-    aim(chart, [x, y]);
+    const place = placeOf(chart, event.event), [x, y] = valuesAt(chart, place);
+    aim(chart, place);
     clearTimeout(chart.clicked);                // wait: a double click may follow
     chart.clicked = setTimeout(() => {
       if (performance.now() - chart.doubled < 2 * DOUBLE_CLICK) return;
@@ -28,9 +28,9 @@ export function click(chart, event) {
 }
 
 export function enter(chart) {                  // the Enter key: a click on the place of the ring
-  const [x, y] = marked(chart) ?? [];
-  const { clickable, revision } = chart.message;
-  if (!clickable || x === undefined) return;
+  const { clickable, revision } = chart.message, place = marked(chart);
+  if (!clickable || !place) return;
+  const [x, y] = valuesAt(chart, place);
   chart.component.setTriggerValue('click', { revision, trace: null, row: null, x, y });
 }
 

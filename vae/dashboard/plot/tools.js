@@ -1,5 +1,6 @@
 // The tool bar of a chart and its keys.
 
+import { steer } from './marker.js';
 import { DOUBLE_CLICK, enter } from './select.js';
 import { deep, turned } from './space.js';
 import { AXIS, TOOLS } from './theme.js';
@@ -51,6 +52,7 @@ export function keydown(chart, event) {         // + and - zoom, arrows move, 0 
   const dy = { ArrowDown: -1, ArrowUp: 1 }[event.key] ?? 0;
   if (zoom === 1 && !dx && !dy) return;
   event.preventDefault();                       // do not scroll the page
+  if (chart.message.aimed && zoom === 1) return steer(chart, dx, dy);
   if (deep(chart)) {
     const { camera } = chart.node._fullLayout.scene;
     return chart.Plotly.relayout(chart.node, { 'scene.camera': turned(camera, dx, dy, zoom) });

@@ -40,16 +40,16 @@ WORDS = {
 of the first lesson: nature draws $\P{z \sim N(0, 1)}$, this phase lights the fraction $1/(1 + e^{-z})$, and the
 measurement has an error of standard deviation 0.1.
 
-Bayes' rule has the answer: $\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$. The numerator is easy: it is the coloured
+Bayes' rule has the answer: $\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$. The numerator is easy: it is the filled
 curve. The denominator $p(\X{x})$ is the area under that curve. Move $\X{x}$ and watch the area.
 
-For a single $z$, a sum over 100 grid points gives this area. With 20 latent variables the same grid has $100^{20}$ points.
-So $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, is out of reach for a real model, and with it
-the posterior.""",
+With one latent variable, a sum over 100 grid points gives this area. With 20 of them the grid has $100^{20}$ points.
+So for a real model neither $\ln p(\X{x})$, the **log marginal likelihood** or **log evidence**, nor the posterior can
+be computed.""",
         r"""今晚测得月亮的亮面比例 $\X{x}$，要推断的是月相 $z$。这个模型比第一课的简单：先抽取 $\P{z \sim N(0, 1)}$，
 它对应的亮面比例是 $1/(1 + e^{-z})$，测量误差的标准差为 0.1。
 
-贝叶斯公式给出答案：$\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$。分子好算，就是彩色曲线；
+贝叶斯公式给出答案：$\T{p(z|x)} = p(\X{x}|z)\,\P{p(z)} / p(\X{x})$。分子好算，就是图中填了色的曲线；
 分母 $p(\X{x})$ 是曲线下的面积。移动 $\X{x}$，观察面积的变化。
 
 只有一个 $z$ 时，在 100 个网格点上求和便得到面积。若有 20 个隐变量，同样的网格需要 $100^{20}$ 个点。

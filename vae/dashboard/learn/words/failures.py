@@ -114,15 +114,15 @@ WORDS = {
 price of the $\K{\mathrm{KL}}$ stays the same.
 
 For a linear VAE both curves can be computed. From left to right the reconstruction becomes worse, latent after
-latent closes (its KL becomes 0), and at $\sigma = $ [[closes:3]] the last one closes: **posterior collapse**. No training failed
-here. This is the optimum of a badly chosen objective.
+latent closes (its KL becomes 0), and at $\sigma = $ [[closes:3]] the last one closes: **posterior collapse**. Training did not
+fail here: the collapse is the optimum of a badly chosen objective.
 
 Raise $\beta$ and watch the arrow move to the left.""",
         r"""这里 $\sigma$ 是解码器噪声的标准差。$\sigma$ 越大，误差的代价越小，而 $\K{\mathrm{KL}}$ 的价格不变。
 
 对线性变分自编码器，两条曲线都能精确算出。从左到右，重构越来越差，隐变量一个接一个关闭（它的 KL 变成 0），
-到 $\sigma = $ [[closes:3]] 时最后一个也关闭：这就是**后验坍塌**。训练并没有失败，
-目标选得不好，这正是它的最优解。
+到 $\sigma = $ [[closes:3]] 时最后一个也关闭：这就是**后验坍塌**。训练并没有失败：
+目标选得不好，坍塌正是它的最优解。
 
 增大 $\beta$，观察箭头向左移动。""",
     ),

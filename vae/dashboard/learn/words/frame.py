@@ -11,7 +11,8 @@ WORDS = {
     "next": Text("Next", "下一步"),
     "next_lesson": Text("Next lesson", "下一课"),
     "guess": Text(
-        "Click in the picture where you think it is.", "先猜一猜：在图中你认为的位置点一下。"
+        "Click in the picture where you think it is, or Tab to it and use the arrow keys and Enter.",
+        "先猜一猜：在图中你认为的位置点一下；也可以用键盘（Tab 键、方向键、回车键）。",
     ),
     "show": Text("Show the answer", "显示答案"),
     "apart": Text(

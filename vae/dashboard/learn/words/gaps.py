@@ -171,18 +171,20 @@ $p(\X{x}, z)/\Q{q(z|x)}$ are rare enough.""",
     ),
     "images.text": Text(
         r"""With two latents the true posterior of an image can be computed: weigh each point of a fine grid by
-$p(\X{x}|z)\,\P{p(z)}$. The picture on the right compares it with the encoder's $\Q{q(z|x)}$ and with the
-best Gaussian, found by a search for this image alone.
+$p(\X{x}|z)\,\P{p(z)}$. The right picture compares it with the encoder's $\Q{q(z|x)}$ and with the best Gaussian of
+the same family, found by a search for this image alone.
 
 Click on dots, also at the edge of the cloud. Watch how far the solid lines are from the dashed ones:
-this is the amortisation gap, here often the larger one.
+this is the amortisation gap, here often the larger one. The darker part of the pink bar, [[full:3]] nats, would
+remain for a Gaussian with **full covariance**.
 
 Then choose another run. A Gaussian $p(\X{x}|z)$ is a density, so $\ln p(\X{x})$ may be positive. With a
 Bernoulli, grey values have no true probability: compare the gaps only.""",
         r"""只有两个隐变量时，图像的真实后验算得出来：在细网格的每一点，用 $p(\X{x}|z)\,\P{p(z)}$ 加权。
-右图把它同编码器的 $\Q{q(z|x)}$，以及只为这一张图像搜索到的最好的高斯分布相比较。
+右图把它同编码器的 $\Q{q(z|x)}$，以及同一分布族中最好的高斯分布（只为这一张图像搜索到的）相比较。
 
-点一点各处的点，也试试点云边缘的。看实线离虚线有多远：这就是摊销差距，在这里它往往大得多。
+点一点各处的点，也试试点云边缘的。看实线离虚线有多远：这就是摊销差距，在这里它往往更大。
+粉色条中较深的一段（[[full:3]] 奈特），是换成**完整协方差**（full covariance）的高斯分布之后仍会剩下的差距。
 
 再换一个训练任务。高斯的 $p(\X{x}|z)$ 是灰度的密度，所以 $\ln p(\X{x})$ 可以大于 0；
 伯努利分布（Bernoulli distribution）用于灰度时，得到的并不是 $\X{x}$ 的概率：这时只能比较差距。""",

@@ -173,8 +173,8 @@ where $\T{p}$ is small: its minimum $\Q{q_1}$ *chooses* a hump. The **forward**
 $\mathrm{KL}(\T{p}\,\|\,\Q{q})$, which maximum likelihood minimises, punishes $\Q{q}$ for missing mass
 where $\T{p}$ is large: its minimum $\Q{q_2}$ *covers* both.
 
-The table measures both by both divergences: each is the better one by its own. Move the humps together and
-watch $\Q{q_1}$: below which $a$ does it cover both?""",
+The table gives both divergences of both Gaussians: by the reverse KL $\Q{q_1}$ is better, by the forward KL
+$\Q{q_2}$. Move the humps together and watch $\Q{q_1}$: below which $a$ does it cover both?""",
         r"""KL散度不对称。这里的目标 $\T{p}$ 有两个峰，而只能用一个高斯分布 $\Q{q}$ 去近似它。
 
 证据下界的差距是**逆向KL散度**（reverse KL）$\mathrm{KL}(\Q{q}\,\|\,\T{p})$。
@@ -182,7 +182,7 @@ $\T{p}$ 很小的地方，$\Q{q}$ 若有概率就要受罚，所以最优的 $\Q
 最大似然最小化的是**前向KL散度**（forward KL）$\mathrm{KL}(\T{p}\,\|\,\Q{q})$。
 $\T{p}$ 很大的地方，$\Q{q}$ 若没有概率就要受罚，所以最优的 $\Q{q_2}$ **覆盖**两个峰。
 
-下表用两种散度来衡量两者：各自只在自己的标准下最好。让两峰靠近，观察 $\Q{q_1}$：$a$ 小到多少，它就覆盖两个峰了？""",
+下表列出两者的两种散度：按逆向KL散度，$\Q{q_1}$ 更好；按前向KL散度，$\Q{q_2}$ 更好。让两峰靠近，观察 $\Q{q_1}$：$a$ 小到多少，它就覆盖两个峰了？""",
     ),
     "sandbox.title": Text("Everything is free", "自由探索"),
     "sandbox.text": Text(

@@ -23,6 +23,7 @@ WORDS = {
     "autoencoder": Text("plain autoencoder", "普通自编码器"),
     "pixels": Text("average of the pixels", "像素平均"),
     "error": Text("error in between", "中间的误差"),
+    "way": Text("from full to half moon", "从满月到半月"),
     "moons.title": Text("Pictures with a hidden cause", "有隐藏原因的图像"),
     "moons.caption": Text(
         "24 pictures of 28×28 pixels, as they were found: without order, without labels.",
@@ -49,7 +50,7 @@ Look at the pictures. Could you put them in the order of a month? Then you have 
         r"""Measure one thing only: the lit share $\X{x}$ of the disc, from 0 % (new moon) to 100 % (full moon). The phase runs
 evenly through the month.
 
-Which lit share is the rarest in a month? Click at that place; its height does not count.""",
+Which lit share is the rarest in a month? Click at that place. Only left and right count, not the height.""",
         r"""现在只看一个量：亮面比例 $\X{x}$，即圆面上亮的部分占多少，从 0 %（朔，即新月）到 100 %（满月）。
 月相在一个月里匀速变化。
 
@@ -100,22 +101,23 @@ Both networks are learned from the pictures alone. The next lesson derives the o
     ),
     "between.title": Text("From full moon to half moon", "从满月到半月"),
     "between.caption": Text(
-        "Left full moon, right half moon. Error: root mean squared difference of the middle pictures to the nearest real moon, in units of the pixel range.",
-        "左端为满月，右端为半月。误差：中间各图与最接近的真实月亮之间的均方根误差，以像素的取值范围为 1。",
+        "Left full moon, right half moon; enlarged, the picture at t. Error: root mean squared difference of the middle pictures to the nearest real moon, in units of the pixel range.",
+        "左端为满月，右端为半月；大图是 t 处的图像。误差：中间各图与最接近的真实月亮之间的均方根误差，以像素的取值范围为 1。",
     ),
     "between.text": Text(
         r"""Two models learned the same 24 moons. An **autoencoder** gives each picture one point $z$. A VAE gives
 it a region: training draws $z$ from $\Q{q(z|x)}$, so every $z$ of this region must decode to the picture.
 
-Each row walks from the $z$ of the full moon to that of the half moon. Averaging the pixels shows two moons at
-once. The autoencoder's pictures are right at its 24 points and break up in between. The VAE was trained in between too.
+Slide $z$ from that of the full moon, $z_0$, to that of the half moon, $z_1$. In the VAE the phases between
+them appear one after the other, a little blurred, because it was trained there too. The autoencoder is right at its 24 points and breaks up in between.
+Averaging the pixels shows two moons at once.
 
 Error in between: VAE [[error_vae:3]], autoencoder [[error_autoencoder:3]], pixels [[error_pixels:3]].""",
         r"""两个模型学习了同样的 24 张月亮。**自编码器**（autoencoder）把每张图编码成一个点 $z$；
 变分自编码器则编码成一片区域：训练时 $z$ 从 $\Q{q(z|x)}$ 中抽取，所以这片区域里的每个 $z$ 都必须解码成这张图。
 
-每一行都从满月的 $z$ 走到半月的 $z$。像素平均会让两个月亮重叠；普通自编码器在那 24 个点上很准，
-走到中间，图像就破碎了；变分自编码器训练时已经到过中间的位置。
+拖动 $t$，让 $z$ 从满月的 $z_0$ 走到半月的 $z_1$。变分自编码器依次画出中间的各个月相（略有些模糊），因为训练时它已经到过那里；
+普通自编码器在那 24 个点上很准，走到中间，图像就破碎了；像素平均则让两个月亮重叠。
 
 中间的误差：变分自编码器 [[error_vae:3]]，普通自编码器 [[error_autoencoder:3]]，像素平均 [[error_pixels:3]]。""",
     ),

@@ -138,9 +138,9 @@ $p(x|z)$ 里一旦有神经网络，就不再共轭。而且每换一个数据�
 |---|---|
 | mean field, coordinate ascent | a conjugate model and a small data set |
 | stochastic variational inference | a conjugate model and a large data set |
-| black-box (score function or reparameterised) | any model with a density, one posterior at a time |
+| black-box variational inference (score function or reparameterised) | any model with a density, one posterior at a time |
 | amortised: VAE | many examples, each with its own latents |
-| expectation propagation | a $\Q{q}$ that covers the posterior and is not too narrow |
+| expectation propagation | a $\Q{q}$ that covers the posterior instead of being too narrow |
 | Monte Carlo (MCMC) | exact results, if time matters less |
 
 The update of coordinate ascent, below, comes from the calculus of variations, which finds optimal functions. Finite
@@ -151,7 +151,7 @@ elements and maximum entropy use it too, but they are not variational *inference
 | 随机变分推断 | 模型共轭，数据量大 |
 | 黑箱变分推断（得分函数或重参数化） | 任何写得出密度的模型，一次一个后验 |
 | 摊销：变分自编码器 | 样本多，每个样本有自己的隐变量 |
-| 期望传播 | 要 $\Q{q}$ 盖住后验，不要太窄 |
+| 期望传播 | 希望 $\Q{q}$ 盖住后验，而不是过窄 |
 | 蒙特卡罗（MCMC） | 要精确的结果，不太在乎时间 |
 
 坐标上升的更新公式（见下）来自变分法（calculus of variations），也就是寻找最优的函数。有限元和最大熵也用变分法，但它们不是变分**推断**。""",

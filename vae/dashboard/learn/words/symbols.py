@@ -5,9 +5,9 @@ from vae.theory.symbols import GROUPS, SYMBOLS
 
 CARD = Text(
     "**[[mark]]**: [[name]].\n\n- tensor `[[tensor]]`, shape `[[shape]]`\n- value here: [[value]]\n"
-    "- computed by `[[code]]`",
+    "- computed by `[[code]]`, line [[line:0]]\n- in Chinese: [[chinese]]",
     "**[[mark]]**：[[name]]。\n\n- 张量 `[[tensor]]`，形状 `[[shape]]`\n- 此处的值：[[value]]\n"
-    "- 计算它的函数：`[[code]]`",
+    "- 计算它的函数：`[[code]]`，第 [[line:0]] 行\n- 英文：[[english]]",
 )
 BRIDGE = """
 | | $\\Q{q(z\\vert x)}$ | $\\P{p(z)}$ | $p(\\X{x}\\vert z)$ | $\\theta,\\phi$ |
@@ -50,7 +50,7 @@ NAMES = {
     ),
     "samples": Text(
         "number of samples of z per example; M in the Monte Carlo estimate",
-        "每个样本采样 z 的次数；蒙特卡罗估计中也写作 M",
+        "样本数，即每个样例采样 z 的次数；蒙特卡罗估计中也写作 M",
     ),
     "theta": Text(
         "parameters of the generative network (decoder); value: how many",
@@ -63,7 +63,10 @@ NAMES = {
         "true posterior, out of reach in general; value: its mean, known here with 2 latents",
         "真实后验，一般求不出；值为它的均值，这里只有 2 个隐变量，所以求得出",
     ),
-    "reconstruction": Text("reconstruction term, in nats", "重构误差，即重构项的相反数（奈特）"),
+    "reconstruction": Text(
+        "reconstruction error, the negative of the reconstruction term, in nats",
+        "重构误差，即重构项的相反数（奈特）",
+    ),
     "kl": Text(
         "KL divergence from q(z|x) to the prior p(z), in nats",
         "q(z|x) 到先验分布 p(z) 的KL散度（奈特）",

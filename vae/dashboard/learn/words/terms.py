@@ -25,12 +25,12 @@ WORDS = {
     "axis_distortion": Text(
         "distortion D: squared error per example", "失真 D：每个样本的平方误差"
     ),
-    "wish_reconstruction": Text("reconstruction wants this", "重构项想要这里"),
-    "wish_kl": Text("the KL wants this: the prior", "KL 想要这里：先验"),
+    "wish_reconstruction": Text("optimum of the reconstruction", "重构项的最优点"),
+    "wish_kl": Text("optimum of the KL: the prior", "KL 的最优点：先验"),
     "your_guess": Text("your guess", "你的猜测"),
-    "wishes.title": Text("Two wishes", "两个愿望"),
+    "wishes.title": Text("Two terms, two optima", "两项各有最优点"),
     "wishes.text": Text(
-        r"""The ELBO has two terms, and each has a different optimum.
+        r"""The ELBO has two terms. Each alone would choose another $\Q{q}$.
 
 The **reconstruction term** is largest if every draw from $\Q{q(z|x)}$ explains $\X{x}$: $\Q{q}$ becomes
 a narrow needle at the $z$ that decodes to $\X{x}$. The **regularisation term**, the KL, is smallest if
@@ -40,7 +40,7 @@ The green dot is the $\Q{q}$ with the largest ELBO. Watch where it lies: between
 
 A slip to avoid: the first term is $\mathbb{E}[\ln p(x|z)]$, the likelihood of $x$, not
 $\mathbb{E}[\ln \T{p(z|x)}]$.""",
-        r"""证据下界有两项，各有各的最优点。
+        r"""证据下界有两项；只看其中一项，选出的 $\Q{q}$ 就不同。
 
 从 $\Q{q(z|x)}$ 抽出的每个 $z$ 都能解释 $\X{x}$ 时，**重构项**（reconstruction term）最大：
 $\Q{q}$ 变成一根细针，立在能解码出 $\X{x}$ 的那个 $z$ 上。**正则化项**（regularisation term）就是KL散度；
