@@ -16,10 +16,12 @@ RNG = np.random.default_rng(0)
 def test_an_epoch_has_several_steps(training: int, size: int) -> None:
     found = suitable_batch(size, training)
     assert 1 <= found <= size
-    assert training // found >= min(2, training, training // size or 2)
+    assert training // found >= min(4, training, training // size or 4)
     assert found == size or found & (found - 1) == 0
-    if size <= training // 2:
-        assert found == size
+    assert (found == size) == (size * 8 <= training or size <= max(found, 8))
+    if training >= 64:
+        assert training // found >= 8
+    assert suitable_batch(found, training) == found
 
 
 @pytest.mark.parametrize("count", [3, 10, 40, 1000])
@@ -28,7 +30,7 @@ def test_every_number_of_examples_can_be_trained(count: int) -> None:
     config = RunConfig.of()
     found = adaptations(config, data)
     assert found["likelihood"] == "gaussian-learned"
-    assert ("batch_size" in found) == (count < 1000)
+    assert ("batch_size" in found) == (count < 1000 or config.batch_size > 100)
     adapted = RunConfig.of(**found)
     assert len(adapted.split(data).train)
     assert adaptations(adapted, data) == {}
@@ -37,8 +39,8 @@ def test_every_number_of_examples_can_be_trained(count: int) -> None:
 
 def test_settings_that_suit_the_data_stay() -> None:
     data = Dataset("t", RNG.random((1000, 4)).astype(np.float32), 1.0)
-    assert adaptations(RunConfig.of(batch_size=400), data) == {}
-    assert adaptations(RunConfig.of(), data, {"batch_size": 700}) == {"batch_size": 128}
+    assert adaptations(RunConfig.of(batch_size=100), data) == {}
+    assert adaptations(RunConfig.of(), data, {"batch_size": 700}) == {"batch_size": 32}
 
 
 @pytest.mark.parametrize("name", [name for name, row in OBJECTIVES.items() if row.batch > 1])
