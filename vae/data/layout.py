@@ -232,7 +232,7 @@ def _guessed_range(found: Scan, known: float) -> tuple[str, str]:
     if known:
         return f"0,{_exact(known)}", "Picture files hold bytes."
     low, high, whole = found.low, found.high, _are_levels(found)
-    ends = f"The values lie between {compact(low)} and {compact(high)}"
+    ends = f"The values lie between {compact(low, 6)} and {compact(high, 6)}"
     if whole and low >= 0 and high <= 255:
         end = next(end for end in (1, 16, 255) if high <= end)
         return f"0,{end}", f"{ends}, whole numbers of a range from 0 to {end}."

@@ -87,11 +87,11 @@ class _Roles:
         test_x = None if test is None else self._take(test)
         if test_x is not None and is_series:
             test_x, _ = self._ended(test_x, self._sibling(self.steps, "test") or "")
+        test_labels = self._take(test_label) if test_label and test_x is not None else None
         left = [(key, self._why(key)) for key in self.keys if key not in self.used]
         reading = Reading(
             (self.examples, label, factors, names), "array", len(self.keys), grouped(left)
         )
-        test_labels = self._take(test_label) if test_label and test_x is not None else None
         series = f"{self.steps} holds where each series ends." if is_series else ""
         raw = Raw(x, labels, test_x, test_labels, names=texts, factors=values, reading=reading)
         return raw._replace(series=series)
