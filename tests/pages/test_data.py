@@ -264,6 +264,9 @@ def test_vectors_are_drawn_as_points_or_lines(page: AppTest, tmp_path: Path) -> 
     told = [line.value for line in at.sidebar.caption]
     assert any("hold real values: the likelihood is gaussian-learned" in line for line in told)
     assert "| gaussian-per-dimension (σ from" in words(at)
+    np.save(tmp_path / "counts.npy", np.arange(120).reshape(40, 3))
+    at = choose_file(at, tmp_path / "counts.npy")
+    assert facts(at)["Values of x"] == ("0 to 119", "counts, 120 different")
     at = choose(at, "mixture")
     assert "Two features against each other · 2,000 of 2,000 examples shown" in words(at)
 

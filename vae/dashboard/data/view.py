@@ -20,6 +20,7 @@ from vae.base.options import first_sentence
 from vae.components.binarizations import BINARIZATIONS
 from vae.components.rescalings import described
 from vae.config import DEFAULTS, RunConfig
+from vae.config.rules import values_of
 from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.dashboard.shared.remedies import Remedy
 from vae.dashboard.shared.run_picker import empty
@@ -117,7 +118,7 @@ def facts(view: DataView) -> None:
     """Show one row of numbers about the data set."""
     s = view.summary
     parts = [f"{size:,} {SPLITS[name]}" for name, size in s.splits.items() if size]
-    kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _real(s)
+    kind = f"{s.distinct:,} of {s.levels} levels" if s.levels else _unlimited(view)
     named = [str(name) for name in s.classes if name != "no class"]
     cards: tuple[tuple[str, str, str, str], ...] = (
         ("Examples", f"{s.examples:,}", " · ".join(parts), "examples"),
@@ -179,8 +180,10 @@ def missing(s: DataSummary) -> None:
     st.dataframe(styled(table, HOLES), hide_index=True, height=MISSING)
 
 
-def _real(s: DataSummary) -> str:
-    return "real values" if s.distinct is None else f"real, {s.distinct:,} different"
+def _unlimited(view: DataView) -> str:
+    """Return the kind of values without levels: counts or real values, and their number."""
+    kind, number = values_of(view.data), view.summary.distinct
+    return kind if number is None else f"{kind.removesuffix(' values')}, {number:,} different"
 
 
 def _elements(shape: Sequence[int]) -> str:
