@@ -13,6 +13,7 @@ import pytest
 
 from vae.runs import Run, find
 
+SECONDS = 900  # of a process that imports a peer and trains it for three epochs on a busy machine
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
 DIGITS = """
@@ -79,6 +80,7 @@ def example(mark: str) -> str:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(SECONDS + 60)
 @pytest.mark.parametrize(
     ("mark", "training"), [("callback", LIGHTNING), ("pythae", PYTHAE), ("scvi", SCVI)]
 )
@@ -92,7 +94,7 @@ def test_a_peer_records_its_run(mark: str, training: str, tmp_path: Path) -> Non
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=SECONDS,
     )
     assert not done.returncode, done.stderr[-2000:]
     run: Run = find(tmp_path, "peer")
