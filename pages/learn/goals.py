@@ -132,19 +132,18 @@ def _between(view: View, strips: dict[str, Floats]) -> go.Figure:
     """Return one strip of pictures a model with its error, and its picture at t, enlarged."""
     names = [name for name in ROWS if name in strips]
     at = view.number("way") * (WAY - 1)
-    parts = [strips[name][::EVERY] for name in names]
-    columns, pitch = len(range(0, WAY, EVERY)), SIZE + GAP + 2  # 2: the hairline of a sheet
-    space = np.full((columns, 1, GAP, SIZE), np.nan, np.float32)
-    rows = [np.concatenate([strip, space], axis=2) for strip in parts]
-    traces, labels = [sheet(np.concatenate(rows), columns)], []
+    columns, tile = len(range(0, WAY, EVERY)), SIZE + 2  # 2: the hairline of a sheet
+    traces, labels = [], []
     for row, name in enumerate(names):
-        top = pitch * row
+        top = (tile + GAP) * row
         text = f"<b>{view.say(name)}</b>  {view.say('error')} {fixed(_error(strips[name]), 3)}"
         labels.append(label(text, 0, top - 3, "text", xanchor="left", yanchor="bottom"))
         first = top + SIZE - ENLARGED * SIZE
-        place = {"x0": (SIZE + 2) * columns + 8, "dx": ENLARGED, "y0": first, "dy": ENLARGED}
+        place = {"x0": tile * columns + 8, "dx": ENLARGED, "y0": first, "dy": ENLARGED}
+        strip = {"x0": 0, "dx": 1, "y0": top, "dy": 1}
+        traces.append(sheet(strips[name][::EVERY], columns) | strip)
         traces.append(sheet(strips[name][[round(at)]], 1) | place)
-        mark = (SIZE + 2) * at / EVERY + SIZE / 2
+        mark = tile * at / EVERY + SIZE / 2
         below = {"symbol": "triangle-up"}
         traces.append(dots([mark], [top + SIZE + 3], "accent", size=12, marker=below))
     return figure(traces, annotations=labels, **_blank())
