@@ -13,6 +13,7 @@ import pytest
 from vae.base import permission, places
 from vae.commands import main
 from vae.dashboard import server
+from vae.recorder import Recorder
 
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -46,6 +47,24 @@ def test_the_wheel_holds_the_files_of_the_dashboard() -> None:
     assert not places.IS_INSTALLED
     assert (places.APP, places.default_root()) == (ROOT, ROOT / "checkpoints")
     assert server.MAIN.is_file()
+
+
+@pytest.mark.parametrize("given", ["", "elsewhere"])
+def test_every_door_finds_the_folder_of_the_environment(
+    given: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(places.VARIABLE, given)
+    expected = given or "checkpoints"
+    assert places.dashboard_root() == (Path(given) if given else places.default_root())
+    with Recorder("made-elsewhere", likelihood="gaussian", units="nats per example"):
+        pass
+    assert (tmp_path / expected / "made-elsewhere").is_dir()
+    main(["runs"])
+    assert "made-elsewhere" in capsys.readouterr().out
 
 
 def test_the_dashboard_opens_on_the_folder_of_the_runs(

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 from vae.base import files, memory, permission
 from vae.base.deferred import defer_compiler
 from vae.base.foreign import printed
+from vae.base.places import working_root
 from vae.base.progress import watched
 from vae.base.world import place
 from vae.commands import (
@@ -130,7 +131,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         about = (row.run.__doc__ or "").splitlines()[0]
         sub = subparsers.add_parser(name, help=about, description=about, allow_abbrev=False)
         sub.add_argument(
-            "--root", default="checkpoints", help="folder of the runs (default: %(default)s)"
+            "--root", default=working_root(), help="folder of the runs (default: %(default)s)"
         )
         if row.runs_models:
             sub.add_argument(permission.FLAG, action="store_true", help=ALLOW)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from vae.base import permission
-from vae.base.places import APP
+from vae.base.places import APP, VARIABLE
 
 PORTS = range(1, 2**16)
 
@@ -29,7 +29,7 @@ def app(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "streamlit", "run", str(APP / "app.py")]
     command += ["--server.port", str(args.port)]
     command += ["--server.headless", "true"] if args.headless else []
-    environment = os.environ | {"VAE_LAB_ROOT": str(Path(args.root).resolve())}
+    environment = os.environ | {VARIABLE: str(Path(args.root).resolve())}
     if permission.is_allowed():
         environment[permission.VARIABLE] = "1"
     environment |= {permission.VARIABLE: "1"} if args.allow_code else {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vae.base.foreign import printed
 from vae.base.numbers import compact, plural
+from vae.base.places import working_root
 from vae.base.world import LostRankError
 from vae.commands.arguments import option_flag
 from vae.commands.presence import fetch, with_data
@@ -264,7 +265,7 @@ def follow() -> int:
 
 def root_flag(root: Path) -> str:
     """Return the --root flag that a command needs for this folder of runs."""
-    return "" if root == Path("checkpoints") else f" --root {root}"
+    return "" if root == Path(working_root()) else f" --root {root}"
 
 
 @contextmanager

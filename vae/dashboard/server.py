@@ -12,7 +12,7 @@ from typing import Any
 
 from vae.base import permission, visitors
 from vae.base.deferred import defer_compiler
-from vae.base.places import APP, default_root
+from vae.base.places import APP, dashboard_root
 from vae.dashboard import page_switch
 from vae.experiments.entries import entries
 from vae.runs import active
@@ -21,7 +21,7 @@ from vae.worker import Launcher
 
 MAIN = Path(__file__).with_name("main.py")  # runs at every interaction
 PAGES = APP / "pages"
-ROOT = Path(os.environ.get("VAE_LAB_ROOT", default_root()))
+ROOT = dashboard_root()
 WARM = os.environ.get("VAE_LAB_WARM", "1") != "0"  # 0: start without a spare worker or imports
 PUMP_SECONDS = 1.0
 SLOW = (

@@ -6,7 +6,6 @@ over the examples. Letters in shapes: N examples, Z latent dimensions, M picture
 a vector.
 """
 
-import os
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from vae.base.criterion import ELBO, RECONSTRUCTION, Criterion
 from vae.base.numbers import plural
+from vae.base.places import working_root
 from vae.base.records import Floats, Report, Tick
 from vae.recorder import arrays
 from vae.recorder.folder import Folder
@@ -87,7 +87,7 @@ class Recorder:
             seed=int(seed),
             beta=self.beta,
         )
-        root = root if root is not None else os.environ.get("VAE_LAB_ROOT", "checkpoints")
+        root = root if root is not None else working_root()
         self._folder = Folder(
             Path(root) / checked_name(name), recorded_head(settings, data or name)
         )
