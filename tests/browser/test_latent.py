@@ -211,9 +211,17 @@ def _hover_and_click(tab: Tab, row: int) -> None:
     until(lambda: f"#{row} " in str(first.get_attribute("title")), why=f"the example in row {row}")
 
 
+def _boxes(tab: Tab) -> list[dict[str, float] | None]:
+    """Return where the map and its controls stand."""
+    places = (f"{MAP} .nsewdrag", ".st-key-latent_hue", ".vae-sliders")
+    return [tab.page.locator(place).first.bounding_box() for place in places]
+
+
 def _decode(tab: Tab, loaded: LoadedRun) -> None:
-    """The pointer shows the decoder's picture of the place below it."""
+    """The pointer shows the decoder's picture of the place below it, and moves nothing."""
     frames: list[int] = []
+    tab.page.mouse.move(0, 0)
+    before = _boxes(tab)
     for share in ((0.31, 0.42), (0.55, 0.61), (0.7, 0.25)):
         px, py, x, y = tab.page.evaluate(POINT, share)
 
@@ -229,6 +237,11 @@ def _decode(tab: Tab, loaded: LoadedRun) -> None:
         assert (picture[..., :3] == picture[..., :1]).all()
         frames.append(int(picture[..., 0].sum()))
     assert len(set(frames)) == 3
+    assert before[0] is not None and before[0]["y"] < 720 / 2  # the height of a projector
+    assert _boxes(tab) == before
+    tab.page.mouse.move(0, 0)
+    tab.page.wait_for_timeout(300)
+    assert _boxes(tab) == before
 
 
 SLIDERS = """() => {  // values of the sliders, picture, and the ring in units of the axes
