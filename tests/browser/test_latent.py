@@ -237,7 +237,8 @@ def _decode(tab: Tab, loaded: LoadedRun) -> None:
         assert (picture[..., :3] == picture[..., :1]).all()
         frames.append(int(picture[..., 0].sum()))
     assert len(set(frames)) == 3
-    assert before[0] is not None and before[0]["y"] < 720 / 2  # the height of a projector
+    assert before[0] is not None
+    assert before[0]["y"] < 720 / 2
     assert _boxes(tab) == before
     tab.page.mouse.move(0, 0)
     tab.page.wait_for_timeout(300)
