@@ -201,6 +201,9 @@ def test_a_run_is_read_again_only_when_it_has_changed(
         ("latent_dim=2 beta=1", ["b"]),
         ("later tag-1", ["b"]),
         ("nothing", []),
+        ("beta > 1 AND data = 'Digits'", ["a"]),
+        ("notes LIKE '%later%' OR beta IN (7, 8)", ["b"]),
+        ("title IS NULL", ["a"]),
     ],
 )
 def test_the_search_finds_words_and_settings(
@@ -213,6 +216,24 @@ def test_the_search_finds_words_and_settings(
     at.text_input(key="compare_search").set_value(words).run()
     assert names(at) == found
     assert ("No run passes these filters" in text(at)) == (not found)
+
+
+def test_a_mistake_in_a_condition_has_a_sentence_and_hides_no_run(
+    root: Path, open_page: OpenPage
+) -> None:
+    fake(root, "a")
+    at = open_page("compare.py")
+    at.text_input(key="compare_search").set_value("betta > 1").run()
+    assert names(at) == ["a"]
+    assert "There is no column betta: did you mean beta?" in at.warning[0].value
+
+
+def test_every_number_of_the_table_can_be_typed(root: Path, open_page: OpenPage) -> None:
+    fake(root, "a", [3.0])
+    fake(root, "b", [21.0])
+    at = open_page("compare.py")
+    at.text_input(key="compare_search").set_value('"-elbo" < 10 AND "−ELBO" > 1').run()
+    assert names(at) == ["a"], text(at)
 
 
 def test_filters_select_runs(root: Path, open_page: OpenPage) -> None:

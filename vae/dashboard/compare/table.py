@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from vae.base.numbers import fixed, typed
+from vae.base.numbers import fixed
+from vae.base.query import LONGEST
 from vae.components.network_file import title
+from vae.dashboard.compare.search import search as searched
 from vae.dashboard.shared import address, run_selection, widgets
 from vae.dashboard.shared.address_values import some_of
 from vae.dashboard.shared.address_values import words as texts
@@ -31,7 +33,10 @@ ORDERS = {  # title → the value of a run, the lowest first
 FAVOURITES, ARCHIVED = "favourites", "archived"
 HELP = {
     "search": "Show runs that contain each of these words in name, title, tags, notes, state, "
-    "data or settings, such as: mnist latent_dim=8 beta=4.",
+    "data or settings, such as: mnist latent_dim=8 beta=4. Or those that satisfy a condition in "
+    "SQL on columns and settings, with AND, OR, NOT, LIKE, IN, BETWEEN and IS NULL, such as: "
+    "`beta > 1 AND data = 'digits'`. Text goes in single quotes, a name with spaces in double "
+    'ones: `"test -ELBO" < 90`.',
     "show": "Show favourites only, or archived runs too.",
     "tags": "Show runs with all of these tags.",
     "order": f"The table has at most {ROWS:,} runs: those that come first in this order. "
@@ -50,13 +55,13 @@ class RunTable(NamedTuple):
 def filters(entries: Sequence[Entry]) -> list[Entry]:
     """Draw the filters and return the runs that pass them."""
     search, show, tags = st.columns([5, 3, 4], vertical_alignment="bottom")
-    address.link("search", "compare_search", texts(), "")
+    address.link("search", "compare_search", texts(LONGEST), "")
     address.link("show", "compare_show", some_of([FAVOURITES, ARCHIVED]), [])
     words = search.text_input(
         "Search",
         key="compare_search",
         help=HELP["search"],
-        placeholder="name, tag, note, setting=value",
+        placeholder="words, or beta > 1 AND data = 'digits'",
         persist_state="session",
     )
     groups = show.pills(
@@ -80,14 +85,14 @@ def filters(entries: Sequence[Entry]) -> list[Entry]:
         disabled=not known,
         persist_state="session",
     )
-    return [
+    passed = [
         entry
         for entry in entries
         if (ARCHIVED in groups or not entry.archived)
         and (FAVOURITES not in groups or entry.favourite)
         and set(wanted) <= set(entry.tags)
-        and (not words or matches(entry, words))
     ]
+    return searched(passed, words, [*_config()], _row) if words else passed
 
 
 def first(entries: list[Entry]) -> list[Entry]:
@@ -121,20 +126,6 @@ def _ascending(value: Callable[[Entry], float | None]) -> Callable[[Entry], tupl
         return found is None, found or 0.0
 
     return key
-
-
-def matches(entry: Entry, words: str) -> bool:
-    """Whether a run contains every word, ignoring case."""
-    settings = [f"{name}={_plain(value)}" for name, value in entry.settings.items()]
-    parts = [entry.name, entry.title, entry.notes, entry.state, entry.data, *entry.tags, *settings]
-    text = "\n".join(parts).lower()
-    return all(word in text for word in words.lower().split())
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return typed(value) if isinstance(value, float) else str(value)
 
 
 def select(entries: list[Entry], visible: list[Entry]) -> RunTable:
