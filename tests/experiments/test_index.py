@@ -118,10 +118,23 @@ def test_a_damaged_index_is_made_again(run: Run, content: bytes) -> None:
     assert index.load(run.path.parent).keys() == {"one"}
 
 
+def test_an_index_whose_names_are_no_text_is_made_again(run: Run) -> None:
+    right = entries.entries(run.path.parent)
+    path = run.path.parent / index.FILE
+    path.write_bytes(path.read_bytes().replace(b"TABLE entries", b"TABLE \x8antries"))
+    for _ in range(3):
+        forget()
+        assert entries.entries(run.path.parent) == right
+    assert index.load(run.path.parent).keys() == {"one"}
+
+
 @pytest.mark.parametrize(
     "change",
     [
         "entry = '{\"name\": 3}'",
+        "entry = replace(entry, '\"epochs\": ', '\"epochs\": 1')",
+        "key = key || 'x'",
+        "sum = 1",
         "entry = replace(entry, '\"one\"', '\"two\"')",
         "entry = x'00'",
         "name = NULL",

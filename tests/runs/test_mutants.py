@@ -22,6 +22,7 @@ from vae.experiments.entries import entries, entry, evaluations_of_best
 from vae.report.run_summary import notes as evaluation_notes
 from vae.report.run_summary import rows
 from vae.runs import Run, identity, mending, notes
+from vae.runs.evaluations import EvaluationRequest
 from vae.runs.status import STATES
 from vae.worker.job import Job, attempts
 from vae.worker.run import work
@@ -106,7 +107,19 @@ def _evaluations(run: Run) -> None:
 
 def _jobs(run: Run) -> None:
     for job in attempts(run, "evaluate"):
-        assert job.status()["state"]
+        status = job.status()
+        assert status["state"]
+        assert f"{EvaluationRequest.of(job.spec)}{status['message']}"
+        assert abs(status["progress"]) >= 0
+        assert status.get("begun", 0.0) + 1
+
+
+def _index(run: Run) -> None:
+    """Every entry of the index is the one that was stored."""
+    root = run.path.parent
+    for name, known in index.load(root).items():
+        assert index._encoded(known.entry) == index._encoded(entry(Run(root / name)))
+    index.store(root, {})
 
 
 Reader = Callable[[Run], object]
@@ -123,7 +136,7 @@ READERS: dict[str, tuple[Reader, ...]] = {  # file → its readers
     "frames/0*.safetensors": (_frames,),
     "derived/evaluate-*[0-9a-f].json": (_evaluations, entry),
     "derived/*.status.json": (_jobs,),
-    f"../{index.FILE}": (lambda run: index.load(run.path.parent),),
+    f"../{index.FILE}": (_index,),
 }
 
 

@@ -189,6 +189,8 @@ def test_other_files_are_skipped(trained: Make, content: str) -> None:
         {"made": "yesterday"},
         {"weights": None},
         {"evaluation": None},
+        {"wanted": WANTED._asdict() | {"samples": []}},
+        {"wanted": WANTED._asdict() | {"split": 3}},
         {"evaluation": {"reconstruction": None}},
         {"wanted": {"unknown": 1}},
     ],
@@ -198,6 +200,18 @@ def test_a_damaged_result_is_skipped(trained: Make, damage: dict[str, Any]) -> N
     path: Path = done(run, WANTED._replace(full=False)).path
     path.write_text(json.dumps(json.loads(path.read_text()) | damage))
     assert saved_evaluations(run) == []
+
+
+def test_a_result_with_an_object_for_a_number_is_skipped(trained: Make) -> None:
+    run = trained("one")
+    path: Path = done(run, WANTED._replace(full=False)).path
+    saved = json.loads(path.read_text())
+    for key in ("elbo", "elbo_se", "nll_samples"):
+        evaluation = saved["evaluation"] | {key: {"a": 1}}
+        path.write_text(json.dumps(saved | {"evaluation": evaluation}))
+        assert saved_evaluations(run) == [], key
+    path.write_text(json.dumps(saved))
+    assert len(saved_evaluations(run)) == 1
 
 
 def test_a_result_of_an_earlier_version_is_read_as_incomplete(trained: Make) -> None:

@@ -344,13 +344,28 @@ def test_a_failed_or_dead_job_has_a_reason(trained: Make) -> None:
     assert "process of this job is gone" in job.status()["message"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"state": 5}', '{"state": "running"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"state": 5}',
+        '{"state": "running"}',
+        '{"state": null, "message": [], "progress": "half", "begun": {}}',
+    ],
+)
 def test_an_invalid_status_of_a_job_has_defaults(trained: Make, content: str) -> None:
     job = job_of(trained("one"))
     path: Path = job.result.with_suffix(".status.json")
     path.parent.mkdir()
     path.write_text(content)
-    assert {"state", "progress", "message"} <= job.status().keys()
+    status = job.status()
+    assert isinstance(status["state"], str)
+    assert isinstance(status["message"], str)
+    assert isinstance(status["progress"], float)
+    assert "begun" not in status
 
 
 def test_a_cancelled_job_ends_without_a_result(trained: Make) -> None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 LARGEST = 2**53  # whole numbers beyond it are not exact as floats
+SCALARS = ("_se", "_samples")  # endings of keys of an evaluation whose value is a number
 DIGITS = 17  # of a whole number at most; Python refuses to parse more than 4300
 
 
@@ -48,20 +49,21 @@ def _finite(text: str) -> float | None:
 
 def is_result(key: str, value: Any) -> bool:
     """Whether a value has the type of an evaluation's: a number, a list of numbers where the key
-    names one, or numbers by name, also nested."""
+    names one, a mean with its smallest share, or rows of numbers by name."""
     if value is None:
         return True
     if key.endswith("_interval"):
         return _are_numbers(value) and len(value) == 2
     if key.startswith("kl_per_dimension"):
         return _are_numbers(value)
-    if isinstance(value, dict):
-        rows = [row for row in value.values() if isinstance(row, dict)]
-        flat = [number for number in value.values() if not isinstance(number, dict)]
-        return all(_are_numbers([*row.values()]) and "value" in row for row in rows) and (
-            _are_numbers(flat)
-        )
-    return is_number(value)
+    if key.endswith(SCALARS) or not isinstance(value, dict):
+        return is_number(value)
+    if value.keys() >= {"mean", "smallest"}:
+        return _are_numbers([*value.values()])
+    rows = value.values()
+    return all(
+        isinstance(row, dict) and "value" in row and _are_numbers([*row.values()]) for row in rows
+    )
 
 
 def _are_numbers(values: Any) -> bool:

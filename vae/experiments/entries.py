@@ -164,7 +164,7 @@ def evaluation_with(key: str, ordered: Sequence[SavedEvaluation]) -> SavedEvalua
 
 
 def _samples(saved: SavedEvaluation) -> int:
-    return 0 if saved.record.get("nll") is None else saved.record.nll_samples or 0
+    return 0 if saved.record.get("nll") is None else saved.record.get("nll_samples") or 0
 
 
 def _validated(run: Run) -> Figures:

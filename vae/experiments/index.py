@@ -1,12 +1,14 @@
 """An index of the entries of a root, so that ten thousand runs are not read at every start.
 
 The file `.index.sqlite` of the root has, for each run, the key of the files that its entry was
-read from, and the entry as JSON. An entry with another key is read from the run's folder again.
-The index is never the truth: a missing, damaged or foreign one is made again from the folders.
+read from, the entry as JSON, and a checksum of all three. An entry with another key, or another
+checksum, is read from the run's folder again. The index is never the truth: a missing, damaged or
+foreign one is made again from the folders.
 """
 
 import json
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,9 +21,10 @@ from vae.base.records import Change
 from vae.experiments.configurations import Entry, Figures
 
 FILE = ".index.sqlite"
-FORMAT = 1  # raised when the meaning of a field of an entry changes
+FORMAT = 2  # raised when the meaning of a field of an entry changes
 TABLE = f"entries_{FORMAT}_{len(Entry._fields)}"
 SECONDS = 0.5  # to wait for another process that writes
+DAMAGE = (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError)  # errors of a damaged file
 
 
 class Known(NamedTuple):
@@ -36,12 +39,11 @@ def load(root: Path) -> dict[str, Known]:
     found: dict[str, Known] = {}
     if not (root / FILE).is_file():
         return found
-    with suppress(sqlite3.Error, OSError), _opened(root) as base:
-        for name, key, text in base.execute(f"SELECT name, key, entry FROM {TABLE}"):
+    with suppress(sqlite3.Error, OSError, *DAMAGE), _opened(root) as base:
+        for name, key, text, check in base.execute(f"SELECT * FROM {TABLE}"):
             with suppress(ValueError, TypeError, KeyError, AttributeError):
-                entry = _decoded(text)
-                if entry.name == name:
-                    found[name] = Known(str(key), entry)
+                if check == _checksum(name, key, text):
+                    found[name] = Known(key, _decoded(text))
     return found
 
 
@@ -52,15 +54,16 @@ def store(root: Path, rows: Mapping[str, Known], gone: Iterable[str] = ()) -> No
         return
     try:
         with _opened(root) as base, base:
-            base.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (name PRIMARY KEY, key, entry)")
+            base.execute(f"CREATE TABLE IF NOT EXISTS {TABLE} (name PRIMARY KEY, key, entry, sum)")
             for name, (key, entry) in rows.items():
                 with suppress(ValueError):  # a number that JSON lacks
                     line = (name, key, _encoded(entry))
-                    base.execute(f"INSERT OR REPLACE INTO {TABLE} VALUES (?, ?, ?)", line)
+                    whole = (*line, _checksum(*line))
+                    base.execute(f"INSERT OR REPLACE INTO {TABLE} VALUES (?, ?, ?, ?)", whole)
             base.executemany(f"DELETE FROM {TABLE} WHERE name = ?", [(name,) for name in gone])
     except sqlite3.OperationalError:  # busy, or a disk that is full or read-only
         return
-    except sqlite3.DatabaseError:  # damaged
+    except DAMAGE:
         with suppress(OSError):
             (root / FILE).unlink()
     except OSError:
@@ -71,6 +74,10 @@ def store(root: Path, rows: Mapping[str, Known], gone: Iterable[str] = ()) -> No
 def _opened(root: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(root / FILE, timeout=SECONDS)) as base:
         yield base
+
+
+def _checksum(name: str, key: str, entry: str) -> int:
+    return zlib.crc32("\0".join((name, key, entry)).encode())
 
 
 def _encoded(entry: Entry) -> str:

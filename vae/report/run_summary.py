@@ -37,7 +37,8 @@ def _of_measure(record: Evaluation, key: str) -> Iterator[Cells]:
     row = MEASURES[key]
     value = None if row.per_latent else estimate(record, key)
     if value is not None:
-        k = f", K = {record.nll_samples:,}" if "samples" in row.companions else ""
+        samples = record.get("nll_samples") if "samples" in row.companions else None
+        k = f", K = {samples:,}" if samples else ""
         title = (row.full_title or row.title) + k
         yield (title, *described(value), unit(record, key))
 

@@ -9,9 +9,10 @@ that were loaded, not those on disk afterwards.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 from vae.base import files
+from vae.base.json_text import is_count
 from vae.base.records import Evaluation
 from vae.runs import glance
 from vae.runs.result_keys import key
@@ -28,6 +29,15 @@ class EvaluationRequest(NamedTuple):
     elbo_samples: int = 10  # L, samples of q(z|x) for the reconstruction
     samples: int = 100  # K, importance samples for −ln p(x); 0 skips the estimate
     full: bool = True  # with mutual information, probes and every other slow measure
+
+    @classmethod
+    def of(cls, saved: Any) -> Self:
+        """Return the request in a JSON object; raises TypeError if it is none."""
+        request = cls(**saved)
+        texts, counts = request[:2], request[2:4]
+        if not all(isinstance(text, str) for text in texts) or not all(map(is_count, counts)):
+            raise TypeError("a setting of another type")
+        return request
 
 
 class Weights(NamedTuple):
@@ -74,10 +84,14 @@ def _read(path: Path) -> SavedEvaluation | None:
         content = files.read_json(path)
         return SavedEvaluation(
             path,
-            EvaluationRequest(**content["wanted"]),
-            Weights(**content["weights"]),
+            EvaluationRequest.of(content["wanted"]),
+            Weights(str(content["weights"]["sha256"]), _step(content["weights"].get("step"))),
             datetime.fromisoformat(content["made"]),
             Evaluation.from_json(content["evaluation"]),
         )
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
+
+
+def _step(saved: Any) -> int | None:
+    return int(saved) if is_count(saved) else None

@@ -26,6 +26,7 @@ WAITING = ("queued", "interrupted")  # trains when a machine takes it
 BROKEN = ("failed", "damaged")  # `message` says why
 MOVING = (*ACTIVE, "interrupted", "damaged")  # its files may change without a mark
 STATES = (*ACTIVE, "finished", *RESUMABLE, "damaged")
+JOB_STATES = (*ALIVE, "finished", "failed", "cancelled")  # of a job with a status
 SAME_START = 0.1  # seconds between two readings of the start of one process, at most
 UNREADABLE = "Its status cannot be read. Resume writes a new one."
 START_TICKS = 19  # position in /proc/PID/stat, counted from the state

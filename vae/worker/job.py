@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vae.base import files
+from vae.base.json_text import is_number
 from vae.base.progress import Cancelled
 from vae.runs import Run, Status, locks, result_keys
-from vae.runs.evaluations import KIND, SUFFIX
-from vae.runs.status import ALIVE, lives
+from vae.runs.evaluations import KIND, SUFFIX, EvaluationRequest
+from vae.runs.status import ALIVE, JOB_STATES, lives
 
 SUFFIXES = {"project": ".safetensors", KIND: SUFFIX}  # kind of job → suffix of its result file
 STATUS, CANCEL = ".status.json", ".cancel"  # suffixes of a job's other files
@@ -59,9 +60,7 @@ class Job(NamedTuple):
         if self.result.exists():
             return {"state": "finished", "progress": 1.0, "message": ""}
         none = {"state": "none", "progress": 0.0, "message": ""}
-        saved = files.read_json(self._beside(STATUS))
-        if not isinstance(saved, dict):
-            return none
+        saved = _valid(files.read_json(self._beside(STATUS)))
         gone = saved.get("state") in ALIVE and not lives(Status.of(saved))
         lost = {"state": "failed", "message": "The process of this job is gone: start it again."}
         return none | saved | (lost if gone else {})
@@ -102,13 +101,33 @@ class Job(NamedTuple):
             path.unlink(missing_ok=True)
 
 
+def _valid(saved: Any) -> dict[str, Any]:
+    """Return the fields of a status that have the type of their kind; empty for no object."""
+    fields = saved if isinstance(saved, dict) else {}
+    fits = {name: is_number(fields.get(name)) for name in ("progress", "begun")}
+    fits |= {"message": isinstance(fields.get("message"), str)}
+    fits |= {"state": fields.get("state") in JOB_STATES}
+    return {name: value for name, value in fields.items() if fits.get(name, True)}
+
+
+def _is_spec(kind: str, saved: Any) -> bool:
+    """Whether a value is the settings of a job of this kind."""
+    if not isinstance(saved, dict) or kind != KIND:
+        return isinstance(saved, dict)
+    try:
+        EvaluationRequest.of(saved)
+    except TypeError:
+        return False
+    return True
+
+
 def attempts(run: Run, kind: str) -> list[Job]:
     """Return the jobs of one kind that were started on a run and have no result, the latest first:
     running, failed and cancelled ones, for any weights of the run."""
     found = []
     for path in (run.path / "derived").glob(f"{kind}-*{STATUS}"):
         saved = files.read_json(path)
-        if isinstance(saved, dict) and isinstance(saved.get("spec"), dict):
+        if isinstance(saved, dict) and _is_spec(kind, saved.get("spec")):
             key = path.name.removeprefix(f"{kind}-").removesuffix(STATUS)
             with suppress(OSError):  # the file has just been deleted
                 found.append((path.stat().st_mtime_ns, Job(run, kind, saved["spec"], key)))

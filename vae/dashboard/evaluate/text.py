@@ -33,9 +33,9 @@ def card(record: Evaluation, key: str, latents: int) -> tuple[str, str]:
     value, error = described(found)
     unit = "" if row.out_of == "samples" else row.unit
     if row.out_of:
-        total = latents if row.out_of == "latents" else record.nll_samples
+        total = latents if row.out_of == "latents" else record.get("nll_samples")
         value = f"{value} of {total}"
-    samples = f", K = {record.nll_samples}" if "samples" in row.companions else ""
+    samples = f", K = {record.get('nll_samples')}" if "samples" in row.companions else ""
     return value, " ".join(filter(None, (error, unit))) + samples
 
 
