@@ -5,7 +5,7 @@ import pytest
 
 from vae.components.objectives import OBJECTIVES
 from vae.config import RunConfig
-from vae.config.adaptation import adaptations, sentences, suitable_batch
+from vae.config.adaptation import STEPS, adaptations, sentences, suitable_batch
 from vae.data import Dataset
 
 RNG = np.random.default_rng(0)
@@ -18,9 +18,9 @@ def test_an_epoch_has_several_steps(training: int, size: int) -> None:
     assert 1 <= found <= size
     assert training // found >= min(4, training, training // size or 4)
     assert found == size or found & (found - 1) == 0
-    assert (found == size) == (size * 8 <= training or size <= max(found, 8))
-    if training >= 64:
-        assert training // found >= 8
+    assert (found == size) == (size * STEPS <= training or size <= max(found, 8))
+    if training >= 8 * STEPS:
+        assert training // found >= STEPS
     assert suitable_batch(found, training) == found
 
 
@@ -30,7 +30,7 @@ def test_every_number_of_examples_can_be_trained(count: int) -> None:
     config = RunConfig.of()
     found = adaptations(config, data)
     assert found["likelihood"] == "gaussian-learned"
-    assert ("batch_size" in found) == (count < 1000 or config.batch_size > 100)
+    assert ("batch_size" in found) == (count * 0.8 < STEPS * config.batch_size)
     adapted = RunConfig.of(**found)
     assert len(adapted.split(data).train)
     assert adaptations(adapted, data) == {}
@@ -39,7 +39,7 @@ def test_every_number_of_examples_can_be_trained(count: int) -> None:
 
 def test_settings_that_suit_the_data_stay() -> None:
     data = Dataset("t", RNG.random((1000, 4)).astype(np.float32), 1.0)
-    assert adaptations(RunConfig.of(batch_size=100), data) == {}
+    assert adaptations(RunConfig.of(batch_size=50), data) == {}
     assert adaptations(RunConfig.of(), data, {"batch_size": 700}) == {"batch_size": 32}
 
 

@@ -3,6 +3,7 @@
 import io
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from tests.pages.conftest import PAGES, ROOT, OpenPage, trained
 from vae.base.options import options_of
 from vae.components.schedules import SCHEDULES
 from vae.config import TABLES, RunConfig, fields
+from vae.config.adaptation import adaptations
 from vae.config.presets import PRESETS, START
 from vae.dashboard import server
 from vae.dashboard.sidebar import sidebar
@@ -58,12 +60,18 @@ def test_a_new_session_offers_the_run_that_ships(
     assert at.selectbox(key="set_data").value == START.data, "a preset keeps the data"
 
 
+def adapted(preset: str) -> dict[str, Any]:
+    """Return the values of a preset that follow the usual data."""
+    config = RunConfig.of(**PRESETS[preset].values)
+    return adaptations(config, config.load_data())
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_its_values(preset: str, root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="preset").select(preset).run()
     assert not at.error
-    assert train(at, root).config == RunConfig.of(**PRESETS[preset].values)
+    assert train(at, root).config == RunConfig.of(**PRESETS[preset].values | adapted(preset))
 
 
 def test_a_preset_replaces_the_previous_one(root: Path, open_page: OpenPage) -> None:
@@ -274,10 +282,10 @@ def box(at: AppTest) -> str:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_counts_no_change(preset: str, root: Path, open_page: OpenPage) -> None:
+def test_a_preset_counts_adapted_values_only(preset: str, root: Path, open_page: OpenPage) -> None:
     at = open_page("train.py")
     at.selectbox(key="preset").select(preset).run()
-    assert box(at) == "All settings"
+    assert box(at) == "All settings" + " · 1 changed" * len(adapted(preset))
 
 
 def test_changed_settings_are_counted_and_reset(root: Path, open_box: OpenPage) -> None:
