@@ -385,3 +385,18 @@ def test_the_guesses_on_a_file_are_shown_and_can_be_changed(page: AppTest, tmp_p
     assert not at.metric
     at.selectbox(key="reading_data_examples").select("b").run()
     assert facts(at)["Size"][0] == "4"
+
+
+def test_a_condition_chooses_the_examples(page: AppTest) -> None:
+    data = load("digits")
+    assert data.labels is not None
+    page.text_input(key="data_search").set_value("class in ('3', '5') and row < 200").run()
+    assert not page.exception
+    drawn = rows(page)
+    assert drawn
+    assert set(data.labels[drawn]) == {3, 5}
+    assert max(drawn) < 200
+    page.text_input(key="data_search").set_value("row < 0").run()
+    assert "No example satisfies" in page.info[0].value
+    page.text_input(key="data_search").set_value("clas = '3'").run()
+    assert "did you mean class?" in page.warning[0].value

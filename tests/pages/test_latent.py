@@ -545,6 +545,22 @@ def test_rows_and_classes_can_be_selected_by_name(root: Path, open_page: OpenPag
     assert "not among the points" not in text(at)
 
 
+def test_a_condition_selects_points(root: Path, open_page: OpenPage) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")
+    at.text_input(key="latent_rows").set_value(f"class = '3' AND row > {rows[9]} AND KL > 0")
+    at.button[[b.label for b in at.button].index("Select")].click().run()
+    assert not at.exception
+    chosen = np.frombuffer(base64.b64decode(over(at)["select"][1]), "<u4")
+    expected = rows[(loaded.data.labels[rows] == 3) & (rows > rows[9])]
+    np.testing.assert_array_equal(chosen, expected)
+    at.text_input(key="latent_rows").set_value("klass = '3'")
+    at.button[[b.label for b in at.button].index("Select")].click().run()
+    assert "did you mean class?" in at.error[0].value
+
+
 @pytest.mark.parametrize(
     ("said", "rows"),
     [("", []), ("12", [12]), ("3-5, 1", [1, 3, 4, 5]), (" 7 - 7 ,7", [7]), ("#4, #6", [4, 6])],

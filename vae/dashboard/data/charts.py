@@ -20,7 +20,7 @@ from vae.config import RunConfig
 from vae.dashboard.data.view import HELP, DataView
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import plot
-from vae.dashboard.shared import html_grid, row_names, widgets
+from vae.dashboard.shared import html_grid, row_names, row_search, widgets
 from vae.dashboard.shared.number_table import SHARE, WHOLE, Column, styled
 from vae.data import Dataset, split, stratified
 from vae.data.column_kinds import most_common
@@ -30,6 +30,7 @@ from vae.figures.quantities import SPLITS
 from vae.figures.vectors import feature_titles
 from vae.imaging import tiles
 
+EVERY = np.arange(0)  # for the names of columns alone
 ANY = -1  # every class
 ROOM = (540, 470)  # pixels for the examples at 1440×900
 BESIDE = (184, 200)  # and for each of mean and spread
@@ -49,6 +50,7 @@ class ExamplesRequest(NamedTuple):
     label: int  # a class, or ANY
     number: int
     seed: int
+    condition: str  # "" for all examples
 
 
 @st.cache_data(max_entries=200, show_spinner=False)
@@ -59,7 +61,7 @@ def _moments(_data: Dataset, _config: RunConfig, key: str, label: int) -> Moment
 
 def controls(view: DataView) -> ExamplesRequest:
     """Show the controls of the examples and return their values."""
-    at = st.columns([4, 3, 3], vertical_alignment="bottom")
+    at = st.columns([3, 4, 3, 3], vertical_alignment="bottom")
     data = view.data
     classes = {ANY: "all"}
     if data.labels is not None:
@@ -69,8 +71,10 @@ def controls(view: DataView) -> ExamplesRequest:
     label = widgets.choose(at[0], "Class", key, classes, ANY, HELP["class"], link="class")
     key = f"data_number_{data.name}_{data.event_shape}"
     bounds, about = _numbers(data), HELP["number"]
-    count = widgets.whole(at[1], "Number", key, bounds, about, step=4, link="number")
-    return ExamplesRequest(label, count, widgets.seed(at[2], "data_seed", HELP["seed"]))
+    count = widgets.whole(at[2], "Number", key, bounds, about, step=4, link="number")
+    seed = widgets.seed(at[3], "data_seed", HELP["seed"])
+    condition = row_search.field(at[1], "data_search", row_search.columns_of(data, EVERY))
+    return ExamplesRequest(label, count, seed, condition)
 
 
 def _numbers(data: Dataset) -> tuple[int, int, int]:
@@ -89,9 +93,14 @@ def _numbers(data: Dataset) -> tuple[int, int, int]:
 def _rows(data: Dataset, request: ExamplesRequest) -> Ints:
     """Return a sample of rows, balanced over the classes and sorted by class."""
     everything = np.arange(len(data.x))
+    everything = row_search.passing(row_search.columns_of(data, everything), request.condition)
     if data.labels is None:
         return stratified(None, everything, request.number, request.seed)
-    of_class = everything if request.label == ANY else np.flatnonzero(data.labels == request.label)
+    of_class = (
+        everything
+        if request.label == ANY
+        else everything[data.labels[everything] == request.label]
+    )
     rows = stratified(data.labels, of_class, request.number, request.seed)
     return rows[np.argsort(data.labels[rows], kind="stable")]
 

@@ -1,4 +1,4 @@
-"""Selection by class or row number, and export of the selected examples.
+"""Selection by class, row number or a condition, and export of the selected examples.
 
 The browser receives such a selection like a lasso, so that everything that follows from a lasso
 also follows from it.
@@ -7,24 +7,27 @@ also follows from it.
 import csv
 import io
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from vae.analysis.latent_map import CLASS
+from vae.analysis.latent_map import CLASS, KL, RECONSTRUCTION
 from vae.base import visitors
 from vae.base.foreign import cell, markdown
+from vae.base.query import is_condition, positions
 from vae.base.records import Ints
 from vae.dashboard import server
 from vae.dashboard.latent import state
 from vae.dashboard.latent.request import MapContext
-from vae.dashboard.shared import address, address_values
+from vae.dashboard.shared import address, address_values, row_search
 from vae.data import save_upload
 
 RANGE = re.compile(r"#?(\d+)\s*(?:[-–]\s*#?(\d+))?")
 CLASSES = "All points of these classes."
-ROWS = "Row numbers in the data set, as under the pointer (#12), and ranges."
+ROWS = "Row numbers in the data set, as under the pointer (#12), and ranges. "
 ABSENT = "not among the points: choose all under Examples, and more under Points."
 MOST = 10_000_000  # rows in a range
 
@@ -49,7 +52,7 @@ def chooser(context: MapContext) -> None:
     """Show the popover that selects by class and by row number."""
     hue = context.colours.get(CLASS)
     names = () if hue is None else hue.classes
-    with st.popover("Select", help="Select points by class or by row number."):
+    with st.popover("Select", help="Select points by class, row number or a condition."):
         with st.form("latent_choice", border=False):
             labels = (
                 st.multiselect(
@@ -62,7 +65,12 @@ def chooser(context: MapContext) -> None:
                 if names
                 else []
             )
-            text = st.text_input("Rows", placeholder="12, 40-60", key="latent_rows", help=ROWS)
+            text = st.text_input(
+                "Rows, or a condition",
+                placeholder="12, 40-60, or row < 100",
+                key="latent_rows",
+                help=ROWS + row_search.help_of(columns(context)),
+            )
             pressed = st.form_submit_button("Select", key="latent_choose")
         if pressed:
             _choose(context, labels, text)
@@ -73,17 +81,37 @@ def chooser(context: MapContext) -> None:
 
 def _choose(context: MapContext, labels: list[int], text: str) -> None:
     """Store the rows of these classes and of the text as the selection of the map."""
+    index = context.encoding.index
     try:
-        named = rows_named(text)
-    except ValueError as error:
+        named = _named(context, text)
+    except ValueError as error:  # of the condition, too
         st.error(markdown(error))
         return
-    index = context.encoding.index
     chosen = np.isin(index, named)
     if labels:
         chosen |= np.isin(context.colours[CLASS].values, labels)
     state.put(state.MISSING, context.revision, len(named) - int(np.isin(named, index).sum()))
     state.put(state.CHOICE, context.revision, (state.next_number(), index[chosen]))
+
+
+def _named(context: MapContext, text: str) -> Ints:
+    """Return the rows of a text: those that it counts, or those of the map that satisfy its
+    condition."""
+    if is_condition(text):
+        return context.encoding.index[positions(columns(context), text)]
+    return rows_named(text)
+
+
+def columns(context: MapContext) -> dict[str, Callable[[], Any]]:
+    """Return the columns of a condition on the examples of the map."""
+    encoding = context.encoding
+    found = row_search.columns_of(context.loaded.data, encoding.index)
+    for name in (KL, RECONSTRUCTION):
+        if name in context.colours:
+            found.setdefault(name, partial(getattr, context.colours[name], "values"))
+    for d in range(encoding.mean.shape[1]):
+        found.setdefault(f"z{d + 1}", partial(encoding.mean.__getitem__, (slice(None), d)))
+    return found
 
 
 def chosen_rows(revision: str) -> tuple[int, Ints] | None:
