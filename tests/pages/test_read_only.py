@@ -119,6 +119,24 @@ def test_every_page_opens_and_its_buttons_change_nothing(
     assert contents(read_only.path.parent) == before
 
 
+@pytest.mark.parametrize("page", ["train.py", "compare.py", "evaluate.py", "sweep.py"])
+def test_a_press_on_a_disabled_button_changes_nothing(
+    page: str, read_only: Run, open_page: OpenPage
+) -> None:
+    """A visitor who speaks the protocol can press it."""
+    before = contents(read_only.path.parent)
+    at = open_page(page, run=RUN, runs=RUN)
+    closed = [str(button.key) for button in at.button if button.disabled]
+    assert closed
+    for key in closed:
+        if key in [button.key for button in at.button]:
+            button = at.button(key=key)
+            button.disabled = button.proto.disabled = False
+            button.click().run()
+            assert not at.exception, (key, [e.value for e in at.exception])
+    assert contents(read_only.path.parent) == before
+
+
 def test_a_closed_page_names_the_reason_and_offers_no_training(
     read_only: Run, open_page: OpenPage
 ) -> None:
