@@ -182,6 +182,10 @@ def test_a_selection_shows_its_examples_and_their_reconstructions(
     rows = loaded.rows("test")[[3, 40, 99]]
     select(at, rows)
     assert "3 of 180 points selected" in text(at)
+    of_class = loaded.data.labels[loaded.rows("test")]
+    for label in loaded.data.labels[rows]:
+        count = (loaded.data.labels[rows] == label).sum()
+        assert f"</span>{label} {count} / {(of_class == label).sum()}</span>" in "".join(htmls(at))
     encoding = loaded.encode(rows)
     sources = re.findall(r'src="data:image/png;base64,([^"]+)"', " ".join(htmls(at)))
     pairs = zip(loaded.inputs(rows), decode(loaded.model, encoding.mean), strict=True)

@@ -153,13 +153,18 @@ def _means(encoding: Encoding, part: Ints | slice) -> list[tuple[str, str, str]]
 
 
 def _class_counts(context: MapContext, positions: Ints) -> None:
-    """Show the number of selected examples of each class and the ranges of the known factors."""
+    """Show how many of each class's points are selected, and the ranges of the known factors."""
     hue = context.colours.get(CLASS)
     if hue is not None:
         labels, numbers = np.unique(hue.values[positions], return_counts=True)
         order = np.argsort(-numbers, kind="stable")
         counts = [
-            (class_name(hue, labels[i]), int(numbers[i]), f"class{labels[i] % CLASSES}")
+            (
+                class_name(hue, labels[i]),
+                int(numbers[i]),
+                int((hue.values == labels[i]).sum()),
+                f"class{labels[i] % CLASSES}",
+            )
             for i in order
         ]
         st.html(counts_line(counts))

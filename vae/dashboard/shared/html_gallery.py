@@ -101,11 +101,13 @@ def figures_line(values: Sequence[tuple[str, str, str]]) -> str:
     return f'<div style="display:flex;gap:4px 20px;flex-wrap:wrap">{cells}</div>'
 
 
-def counts_line(counts: Sequence[tuple[str, int, str]]) -> str:
-    """HTML: classes and how many of each, (name, count, colour of the palette)."""
+def counts_line(counts: Sequence[tuple[str, int, int, str]]) -> str:
+    """HTML: classes and how many of each are selected, (name, count, number of all, colour of the
+    palette)."""
     return " ".join(
         '<span style="display:inline-block;white-space:nowrap;margin-right:10px;font-size:13px">'
         '<span style="display:inline-block;width:9px;height:9px;border-radius:50%;'
-        f'margin-right:4px;background:{colour(tint)}"></span>{escape(name)} × {count:,}</span>'
-        for name, count, tint in counts
+        f'margin-right:4px;background:{colour(tint)}"></span>'
+        f"{escape(name)} {count:,} / {total:,}</span>"
+        for name, count, total, tint in counts
     )
