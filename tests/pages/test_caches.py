@@ -148,6 +148,7 @@ OTHERS = {
     "learn.outcomes._arrays": "settings and progress of a demonstration",
     "learn.outcomes._stored": "a file of the package",
     "learn.latents._lit_shares": "settings of a data set",
+    "learn.run_symbols.line_of": "the code of the package",
     "learn.later._pool": "one thread",
     "learn.later.later": "gaps of an example of a plane; by run_key",
     "data.view._summary": "data and settings, by their key",

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from vae.base.foreign import one_line
+from vae.base.numbers import typed
 from vae.base.records import Ints
 
 Columns = Mapping[str, Callable[[], Sequence[Any]]]  # name → values, read only if it is named
@@ -175,6 +176,6 @@ _SENTENCES = {  # part of SQLite's message → ours
     "vtable": _LIMITED,
     "overflow": "The condition is nested too deeply: write a simpler one.",
     "one statement": "Write one condition without a semicolon.",
-    "interrupted": f"The search takes more than {SECONDS:g} s: write a simpler condition.",
+    "interrupted": f"The search takes more than {typed(SECONDS)} s: write a simpler condition.",
     "too large": "The condition is nested too deeply: write a simpler one.",
 }

@@ -1,9 +1,10 @@
 """Settings of the sidebar that follow the data: other data, or another preset, set them once.
 
 A setting returns to its former value where the next data do not need the change, unless a later
-change by hand replaced it.
+change by hand replaced it. Settings of a run, a lesson or an earlier session stay as they are.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -13,6 +14,7 @@ from vae.config.adaptation import adaptations, sentences
 from vae.data import Dataset
 
 _STATE = "adapted"  # in the session
+_CHOSEN = "adapted_chosen"  # in the session: names of settings that the next data leave alone
 
 
 class Adapted(NamedTuple):
@@ -35,14 +37,24 @@ def pending() -> dict[str, Any]:
     return found.pending
 
 
+def leave(names: Iterable[str]) -> None:
+    """Leave these settings as they are when the data or the preset change next."""
+    st.session_state[_CHOSEN] = frozenset(names)
+
+
 def follow(config: RunConfig, data: Dataset, key: tuple[str, str]) -> None:
     """Adapt the settings to other data or another preset, and run the script again if any
     changes."""
-    before = _state()
+    before, chosen = _state(), st.session_state.pop(_CHOSEN, frozenset())
     if before.key == key:
         return
-    usual = {n: v for n, v in before.former.items() if config.get(n) == before.values[n]}
-    values = adaptations(config, data, usual)
+    usual = {
+        n: v
+        for n, v in before.former.items()
+        if config.get(n) == before.values[n] and n not in chosen
+    }
+    found = adaptations(config, data, usual)
+    values = {n: v for n, v in found.items() if n not in chosen}
     former = {name: usual.get(name, config.get(name)) for name in values}
     changes = {n: v for n, v in (usual | values).items() if config.get(n) != v}
     words = tuple(sentences(values, config, data))

@@ -95,9 +95,12 @@ def _begin() -> None:
     the starting preset and its data."""
     if "preset" not in st.session_state:
         usual = {"data": START.data} | PRESETS[START.preset].values
-        found = memory.read(memory.cookie()) or usual
+        kept = memory.read(memory.cookie())
+        found = kept or usual
         st.session_state.preset = found.pop(memory.PRESET, START.preset)
         fill(found)
+        if not kept:
+            adapted.leave(())
     for name, value in adapted.pending().items():
         _put(name, value)
 
@@ -106,6 +109,7 @@ def _apply_preset(name: str) -> None:
     """Put a preset's values into the widgets, and defaults into all others but the data."""
     data = chosen_data()
     fill(PRESETS[name].values)
+    adapted.leave(())
     if data is not None:
         choose_data(data)
 
@@ -116,6 +120,7 @@ def fill(values: Mapping[str, Any]) -> None:
         del st.session_state[key]
     for name, value in values.items():
         _put(name, value)
+    adapted.leave(values)
 
 
 def prepare(values: Mapping[str, Any]) -> None:
