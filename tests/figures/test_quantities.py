@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tests.figures.test_evaluation import bars, record
 from tests.tables import each
@@ -67,6 +68,24 @@ def test_every_figure_uses_the_titles_of_the_table() -> None:
         TITLES["kl"],
         f"−{TITLES['elbo']}",
     ]
+
+
+@pytest.mark.parametrize(("runs", "mode"), [(6, "x unified"), (7, "closest")])
+def test_the_values_of_a_few_curves_are_shown_together(runs: int, mode: str) -> None:
+    epochs = np.arange(3, dtype=np.float32)
+    line = Line(epochs, epochs + 1, epochs)
+    lines = [
+        RunCurve(f"run {k}", name, split, k, line)
+        for k in range(runs)
+        for name in TERMS
+        for split in ("train", "val")
+    ]
+    found = overlaid_curves(lines, "epoch", 300)
+    assert found.layout.hovermode == mode
+    hovers = [trace.hovertemplate for trace in found.data]
+    assert all(("%{x" in hover) == (mode == "closest") for hover in hovers)
+    title = found.layout.xaxis.unifiedhovertitle.text
+    assert title == ("epoch %{x:.4~r}" if mode == "x unified" else None)
 
 
 def test_bars_of_an_evaluation_have_the_titles_of_their_measures() -> None:

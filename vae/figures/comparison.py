@@ -23,6 +23,7 @@ from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
 from vae.figures.smoothing import smoothed
 
 POINTS = 1000  # of a curve, after thinning
+TOLD = 12  # curves of a panel whose values are shown together at the step under the pointer
 GAP = 0.055  # between two panels, as a share of the width
 
 
@@ -49,21 +50,25 @@ def overlaid_curves(
 
     A curve has the colour of its configuration and an interval is a band. `per` is the unit of
     the time axis: "epoch", "step" or "seconds". With `smooth` the exponential mean over so many
-    epochs is drawn above each curve, which stays visible faintly and under the pointer.
+    epochs is drawn above each curve, which stays visible faintly and under the pointer. The pointer
+    shows the values of all curves of a panel at its step, of more than TOLD curves the nearest one.
     """
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
         return empty_figure("No curves: these runs have no report")
     names = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
     width = (1 - GAP * (len(names) - 1)) / len(names)
+    counts = [sum(curve.quantity == name for curve in lines) for name in names]
+    together = max(counts) <= TOLD
+    told: Part = {"unifiedhovertitle": {"text": f"{per} %{{x:.4~r}}"}} if together else {}
     traces, axes, words = [], {}, []
     for k, name in enumerate(names):
         ref, left = str(k + 1) if k else "", k * (width + GAP)
         selected = [curve for curve in lines if curve.quantity == name]
-        traces += [part for curve in selected for part in _line(curve, ref, per, smooth)]
+        traces += [part for curve in selected for part in _line(curve, ref, per, smooth, together)]
         matched = {"matches": "x"} if k else {}
         axes[f"xaxis{ref}"] = axis(
-            _unit(per), domain=[left, left + width], anchor=f"y{ref}", **matched
+            _unit(per), domain=[left, left + width], anchor=f"y{ref}", **told, **matched
         )
         limits = _limits([curve.line for curve in selected], zero=name == "kl")
         axes[f"yaxis{ref}"] = axis(anchor=f"x{ref}", range=limits, automargin=False)
@@ -76,7 +81,7 @@ def overlaid_curves(
         **axes,
         annotations=[*words, unit],
         height=height,
-        hovermode="closest",
+        hovermode="x unified" if together else "closest",
         margin={"l": 60, "r": 12, "t": 26, "b": 44},
         dragmode="zoom",
     )
@@ -98,14 +103,15 @@ def _limits(lines: Sequence[Line], zero: bool) -> list[float]:
     return [max(low, whole[0]), min(high, whole[1])]
 
 
-def _line(curve: RunCurve, ref: str, per: str, smooth: float) -> list[Part]:
+def _line(curve: RunCurve, ref: str, per: str, smooth: float, together: bool) -> list[Part]:
     """A curve, above the band of its interval where it is a mean."""
     one, held_out = curve.line, curve.split == "val"
     x, y = decimate(one.x, one.value, POINTS)
     where = {"xaxis": f"x{ref}", "yaxis": f"y{ref}", "type": "scatter"}
     ink = colour(curve.slot, 0.45 if curve.thin else None)
     name = plotly_text(curve.name)
-    hover = f"{name} · {SPLITS[curve.split]}<br>{per} %{{x:.4~r}}: <b>%{{y:.5~r}}</b> nats"
+    place = "" if together else f"<br>{per} %{{x:.4~r}}:"
+    hover = f"{name} · {SPLITS[curve.split]}{place} <b>%{{y:.5~r}}</b> nats"
     line: Part = {
         **where,
         "x": x,
