@@ -28,6 +28,7 @@ from vae.dashboard.latent.request import MapContext, MapRequest, projection_job
 from vae.dashboard.latent.selection import arrays, rows_named, table
 from vae.dashboard.samples.manifold import ManifoldRequest, decode_manifold
 from vae.data import load
+from vae.figures.map_layers import rings
 from vae.imaging import tiles
 from vae.runs import identity
 from vae.worker.job import Job
@@ -194,6 +195,29 @@ def test_a_selection_shows_its_examples_and_their_reconstructions(
     for row, error, kl in zip(rows, encoding.reconstruction, encoding.kl, strict=True):
         said = rf"#{row} · class \d · reconstruction {error:.2f} nats · KL {kl:.2f} nats"
         assert re.search(said, text(at))
+
+
+def test_rows_ticked_in_the_table_of_a_selection_are_ringed(
+    root: Path, open_page: OpenPage
+) -> None:
+    run = trained(root, "two", latent_dim=2)
+    at = open_page("latent.py")
+    loaded = LoadedRun.of(run)
+    rows = loaded.rows("test")[[3, 40, 99]]
+    means = loaded.encode(rows).mean
+    select(at, rows)
+    table = at.dataframe[0].value
+    assert table["row"].tolist() == rows.tolist()
+    np.testing.assert_allclose(table[["z1", "z2"]], means, rtol=1e-5)
+    assert over(at)["traces"] == []
+    at.session_state["latent_ticked"] = (drawn(at)["revision"], rows[1:])
+    at.run()
+    (ring,) = over(at)["traces"]
+    np.testing.assert_allclose(np.stack([ring["x"], ring["y"]], 1), means[1:])
+    select(at, rows[:2])  # the third one is neither selected nor ringed
+    (ring,) = over(at)["traces"]
+    np.testing.assert_allclose(ring["x"], means[1:2, 0])
+    assert rings(np.zeros((2, 3), np.float32))["type"] == "scatter3d"
 
 
 def test_a_large_selection_is_shown_in_part(root: Path, open_page: OpenPage) -> None:

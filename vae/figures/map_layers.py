@@ -145,6 +145,27 @@ def pin_labels(places: Floats) -> list[Part]:
     ]
 
 
+def rings(places: Floats) -> Part:
+    """A ring around each place of a map, (M, 2) or (M, 3)."""
+    space = (
+        {"type": "scatter3d", "z": places[:, 2]} if places.shape[1] == 3 else {"type": "scatter"}
+    )
+    return {
+        "x": places[:, 0],
+        "y": places[:, 1],
+        **space,
+        "mode": "markers",
+        "marker": {
+            "symbol": "circle-open",
+            "size": 15,
+            "color": token("text"),
+            "line": {"width": 2.5},
+        },
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+
+
 def path_line(places: Floats) -> list[Part]:
     """A line through places (T, 2) of the map; nothing without two of them."""
     if len(places) < 2:

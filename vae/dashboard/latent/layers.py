@@ -67,9 +67,14 @@ def background_traces(
 
 
 def draw_overlay(
-    context: MapContext, decoder: HoverDecoder | None, tools: Toolbar, rows: Ints
+    context: MapContext,
+    decoder: HoverDecoder | None,
+    tools: Toolbar,
+    rows: Ints,
+    marks: list[dict[str, Any]],
 ) -> None:
-    """Draw pins, the posteriors of the selected rows and the tiles under the pointer."""
+    """Draw pins, the posteriors of the selected rows, the tiles under the pointer and traces of
+    other marks."""
     reason = context.request.no_inverse
     silent = not reason or context.request.following
     decode: dict[str, Any] | None = None if silent else {"words": reason}
@@ -82,7 +87,7 @@ def draw_overlay(
         key="latent_map",
         revision=context.revision,
         shapes=[*_posteriors(context, rows), *path_line(curve(context))] if located else [],
-        traces=drawn,
+        traces=[*drawn, *marks],
         annotations=pin_labels(pins.places(context.revision)) if located else [],
         decode=decode,
         select=chosen_rows(context.revision),

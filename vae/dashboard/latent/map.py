@@ -26,6 +26,7 @@ from vae.dashboard.latent.layers import (
 )
 from vae.dashboard.latent.mixture import mixture_popover
 from vae.dashboard.latent.request import MapContext, MapRequest, projection_job
+from vae.dashboard.latent.row_table import ticked
 from vae.dashboard.latent.selection import chooser
 from vae.dashboard.latent.toolbar import Toolbar, chosen_label, toolbar
 from vae.dashboard.learn.lessons import lesson_link
@@ -99,7 +100,8 @@ def _draw(context: MapContext, places: PanelPlaces, record: LatentMap) -> MapSta
     layers = background_traces(figure, context, decoder, tools, fitted)
     figure.add_traces(layers)
     selected = _plot(figure, context, record, [*rows, *(np.empty(0, np.int64) for _ in layers)])
-    draw_overlay(context, decoder, tools, selected)
+    marks = ticked(context, record.index, record.points, selected)
+    draw_overlay(context, decoder, tools, selected, marks)
     return MapState(selected, decoder, tools)
 
 

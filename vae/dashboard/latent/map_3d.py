@@ -23,6 +23,7 @@ from vae.dashboard.latent.map import (
     set_hover_texts,
 )
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.latent.row_table import ticked
 from vae.dashboard.latent.selection import chooser, chosen_rows
 from vae.dashboard.learn.lessons import lesson_link
 from vae.dashboard.plot import overlay, plot
@@ -76,8 +77,10 @@ def _draw(context: MapContext, places: PanelPlaces, record: LatentMap3D) -> MapS
         f"{', '.join(record.axes)}",
     )
     sphere = [prior_sphere(record.centre)] if with_sphere and record.centre is not None else []
-    overlay(key=KEY, revision=revision, traces=sphere, select=chosen_rows(revision))
-    return MapState(event.selected if event.selected is not None else np.empty(0, np.int64))
+    selected = event.selected if event.selected is not None else np.empty(0, np.int64)
+    marks = [*sphere, *ticked(context, record.index, record.points, selected)]
+    overlay(key=KEY, revision=revision, traces=marks, select=chosen_rows(revision))
+    return MapState(selected)
 
 
 def _record(context: MapContext) -> LatentMap3D:

@@ -17,6 +17,7 @@ from vae.dashboard.latent.map import MapState, PanelPlaces
 from vae.dashboard.latent.neighbours import neighbours
 from vae.dashboard.latent.path import path_panel
 from vae.dashboard.latent.request import MapContext
+from vae.dashboard.latent.row_table import row_table
 from vae.dashboard.latent.selection import export_buttons
 from vae.dashboard.latent.sliders import slider_panel
 from vae.dashboard.latent.toolbar import chosen_label
@@ -92,6 +93,7 @@ def _selection(context: MapContext, positions: Ints) -> None:
     st.html(figures_line(_means(encoding, positions)))
     _class_counts(context, positions)
     export_buttons(context, positions)
+    row_table(context, positions)
     rows = stratified(loaded.data.labels, encoding.index[positions], MOST, loaded.seed)
     part = np.searchsorted(encoding.index, rows)
     originals = loaded.inputs(rows)

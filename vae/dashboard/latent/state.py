@@ -11,6 +11,7 @@ import streamlit as st
 PINS = "latent_pins"  # places, list of (x, y)
 CHOICE = "latent_choice_rows"  # (number of the choice, rows of the data set)
 MISSING = "latent_missing"  # rows of the last choice that the map does not show
+TICKED = "latent_ticked"  # rows of the data set that are ticked in the table
 PLACE = "latent_place"  # of the sliders
 MIXTURES = "latent_mixtures"  # fitted mixtures
 
