@@ -338,10 +338,10 @@ def _layers(tab: Tab, row: int) -> None:
     select = tab.page.get_by_role("button", name="Select", exact=True)
     perform(
         lambda: select.first.click(timeout=5000),
-        lambda: tab.page.get_by_label("Rows, or a condition").is_visible(),
+        lambda: tab.page.get_by_label("Rows, or a condition", exact=True).is_visible(),
     )
-    tab.page.get_by_label("Rows, or a condition").fill(str(row))
-    tab.page.get_by_label("Rows, or a condition").press("Enter")
+    tab.page.get_by_label("Rows, or a condition", exact=True).fill(str(row))
+    tab.page.get_by_label("Rows, or a condition", exact=True).press("Enter")
     until(lambda: "1 of 180 points selected" in _said(tab, PANEL))
     until(
         lambda: tab.page.locator(f"{MAP} .shapelayer path").count() >= 4
