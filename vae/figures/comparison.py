@@ -50,8 +50,9 @@ def overlaid_curves(
 
     A curve has the colour of its configuration and an interval is a band. `per` is the unit of
     the time axis: "epoch", "step" or "seconds". With `smooth` the exponential mean over so many
-    epochs is drawn above each curve, which stays visible faintly and under the pointer. The pointer
-    shows the values of all curves of a panel at its step, of more than TOLD curves the nearest one.
+    epochs is drawn above each curve, which stays visible faintly and under the pointer. The
+    pointer shows the values of all curves of a panel at its step; of more than TOLD curves the
+    nearest one.
     """
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
     if not lines:
