@@ -95,11 +95,11 @@ def _begin() -> None:
     the starting preset and its data."""
     if "preset" not in st.session_state:
         usual = {"data": START.data} | PRESETS[START.preset].values
-        kept = memory.read(memory.cookie())
-        found = kept or usual
+        cookie = memory.read(memory.cookie())
+        found = cookie or usual
         st.session_state.preset = found.pop(memory.PRESET, START.preset)
         fill(found)
-        if not kept:
+        if not cookie:
             adapted.leave(())
     for name, value in adapted.pending().items():
         _put(name, value)
