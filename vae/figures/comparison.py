@@ -23,7 +23,7 @@ from vae.figures.quantities import PER_EXAMPLE, SPLITS, TERMS, quantity
 from vae.figures.smoothing import smoothed
 
 POINTS = 1000  # of a curve, after thinning
-TOLD = 12  # curves of a panel whose values are shown together at the step under the pointer
+MOST = 12  # curves of a panel whose values are shown together at the step under the pointer
 GAP = 0.055  # between two panels, as a share of the width
 
 
@@ -51,7 +51,7 @@ def overlaid_curves(
     A curve has the colour of its configuration and an interval is a band. `per` is the unit of
     the time axis: "epoch", "step" or "seconds". With `smooth` the exponential mean over so many
     epochs is drawn above each curve, which stays visible faintly and under the pointer. The
-    pointer shows the values of all curves of a panel at its step; of more than TOLD curves the
+    pointer shows the values of all curves of a panel at its step; of more than MOST curves the
     nearest one.
     """
     lines = [curve for curve in lines if np.isfinite(curve.line.value).any()]
@@ -60,8 +60,8 @@ def overlaid_curves(
     names = [name for name in TERMS if any(curve.quantity == name for curve in lines)]
     width = (1 - GAP * (len(names) - 1)) / len(names)
     counts = [sum(curve.quantity == name for curve in lines) for name in names]
-    together = max(counts) <= TOLD
-    told: Part = {"unifiedhovertitle": {"text": f"{per} %{{x:.4~r}}"}} if together else {}
+    together = max(counts) <= MOST
+    header: Part = {"unifiedhovertitle": {"text": f"{per} %{{x:.4~r}}"}} if together else {}
     traces, axes, words = [], {}, []
     for k, name in enumerate(names):
         ref, left = str(k + 1) if k else "", k * (width + GAP)
@@ -69,7 +69,7 @@ def overlaid_curves(
         traces += [part for curve in selected for part in _line(curve, ref, per, smooth, together)]
         matched = {"matches": "x"} if k else {}
         axes[f"xaxis{ref}"] = axis(
-            _unit(per), domain=[left, left + width], anchor=f"y{ref}", **told, **matched
+            _unit(per), domain=[left, left + width], anchor=f"y{ref}", **header, **matched
         )
         limits = _limits([curve.line for curve in selected], zero=name == "kl")
         axes[f"yaxis{ref}"] = axis(anchor=f"x{ref}", range=limits, automargin=False)
